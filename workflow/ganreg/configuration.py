@@ -1,0 +1,104 @@
+"""Validation of the configuration and what follows from it; importable without the imaging packages."""
+
+import json
+import math
+from pathlib import Path
+
+import jsonschema
+import yaml
+
+from ganreg.errors import InputError
+from ganreg.split.sizes import test_sizes
+
+SMALLEST_MULTIPLE = 16
+
+
+def canonical(block):
+    """One JSON string for a block, keys sorted: two equal blocks give one string, two different ones never."""
+    return json.dumps(block, sort_keys=True, separators=(",", ":"))
+
+
+def _one_line(error):
+    place = ".".join(str(part) for part in error.absolute_path) or "top level"
+    if error.validator == "additionalProperties":
+        known = set(error.schema["properties"])
+        unknown = sorted(set(error.instance) - known)
+        return f"config: {place}: expected one of {', '.join(sorted(known))}, found {', '.join(unknown)}"
+    if error.validator == "enum":
+        return f"config: {place}: expected one of {', '.join(map(str, error.validator_value))}, found {error.instance!r}"
+    return f"config: {place}: expected {error.validator} {error.validator_value}, found {error.instance!r}"
+
+
+def validate(config, schema_path):
+    """Check a configuration against its schema, and the combinations that a schema cannot express.
+
+    Raises
+    ------
+    InputError
+        With the first problem, in one line.
+    """
+    schema = yaml.safe_load(Path(schema_path).read_text())
+    validator = jsonschema.Draft202012Validator(schema)
+    if errors := sorted(validator.iter_errors(config), key=lambda error: list(map(str, error.absolute_path))):
+        raise InputError(_one_line(errors[0]))
+    for side in config["preprocess"]["shape"]:
+        if side % SMALLEST_MULTIPLE:
+            message = f"config: preprocess.shape: expected multiples of {SMALLEST_MULTIPLE}, which the networks can halve"
+            raise InputError(f"{message} four times, found {config['preprocess']['shape']}")
+    registration = config["registration"]
+    if registration["reference_method"] not in registration["methods"]:
+        found = registration["reference_method"]
+        raise InputError(f"config: registration.reference_method: expected one of the methods, found {found}")
+    if config["dataset"] == "bids" and not config["bids"]["root"]:
+        raise InputError("config: bids.root: expected the path of a BIDS folder, found null")
+    if config["dataset"] == "bids" and not config["bids"]["label_table"]:
+        raise InputError("config: bids.label_table: expected the path of a dseg.tsv, found null")
+    bids = config["bids"]
+    if config["dataset"] == "bids" and not (bids["mask"] or bids["stripped"] or bids["labels_cover_brain"]):
+        raise InputError("config: bids: expected a mask, stripped images or labels that cover the brain, found none")
+    if (config["template"]["image"] is None) != (config["template"]["mask"] is None):
+        raise InputError("config: template: expected image and mask, or neither, found one of them")
+    for name in ("voxelmorph1", "unet"):
+        if config[name]["validate_every"] > config[name]["steps"]:
+            raise InputError(f"config: {name}.validate_every: expected at most the {config[name]['steps']} steps")
+    if len(config["voxelmorph1"]["encoder"]) > 4 or len(config["unet"]["features"]) > 4:
+        raise InputError("config: voxelmorph1.encoder and unet.features: expected at most 4 stages, found more")
+    if len(config["voxelmorph1"]["decoder"]) <= len(config["voxelmorph1"]["encoder"]):
+        raise InputError("config: voxelmorph1.decoder: expected more stages than the encoder has, found as many or fewer")
+
+
+def validate_subjects(config, subjects):
+    """Check that the subjects are enough for the split and the task.
+
+    Raises
+    ------
+    InputError
+    """
+    folds, held = config["split"]["folds"], config["split"]["validation_subjects"]
+    count = len(subjects)
+    if folds > count:
+        raise InputError(f"config: split.folds: expected at most as many folds as subjects, {count}, found {folds}")
+    smallest, largest = min(test_sizes(count, folds)), max(test_sizes(count, folds))
+    rounds = config["task"]["pairs_per_subject"]
+    if config["task"]["pairs"] == "inter_subject" and smallest <= rounds:
+        message = f"config: split.folds: expected more than {rounds} test subjects in each fold to pair"
+        raise InputError(f"{message}, found {smallest} ({count} subjects in {folds} folds)")
+    if count - largest - held < 2:
+        left = count - largest - held
+        raise InputError(f"config: split.validation_subjects: expected at least 2 training subjects, found {left}")
+
+
+def pairs_per_fold(config, subjects):
+    """Number of test pairs of each fold, known before the folds are made."""
+    factor = config["task"]["pairs_per_subject"] if config["task"]["pairs"] == "inter_subject" else 1
+    return [size * factor for size in test_sizes(subjects, config["split"]["folds"])]
+
+
+def grids(config):
+    """Shape and spacing (mm) of the working and the evaluation grid; both cover the same box."""
+    shape, spacing = config["preprocess"]["shape"], config["preprocess"]["spacing"]
+    fine = config["evaluation"]["spacing"]
+    return {
+        "work": {"shape": shape, "spacing": spacing},
+        "evaluation": {"shape": [math.ceil(side * spacing / fine) for side in shape], "spacing": fine},
+    }

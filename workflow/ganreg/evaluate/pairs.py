@@ -1,0 +1,140 @@
+"""Evaluation of one method's transform files: the long tables, from nothing but the files."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from ganreg import io
+from ganreg.errors import InputError
+from ganreg.evaluate import metrics
+from ganreg.preprocess.labels import REST
+from ganreg.progress import Progress
+from ganreg.spatial import transform_file, warp
+
+
+def refuse_leakage(manifests, folds):
+    """Refuse a model that was trained on a file of one of its fold's test subjects.
+
+    Parameters
+    ----------
+    manifests : list of Path
+        What the models' data loaders opened: `fold`, and `opened`, path -> SHA-256.
+    folds : list of dict, of `split.folds`
+
+    Raises
+    ------
+    InputError
+        Naming model, file and subject.
+    """
+    by_number = {fold["fold"]: fold for fold in folds}
+    for path in manifests:
+        manifest = io.read_json(path)
+        for subject in by_number[manifest["fold"]]["test"]:
+            for opened in manifest["opened"]:
+                if f"sub-{subject}" in Path(opened).parts:
+                    raise InputError(f"{path}: expected no test subject among the training files, found sub-{subject}: {opened}")
+
+
+class TrueField:
+    """The simulated cohort's truth: where a point of one subject lies in another.
+
+    Parameters
+    ----------
+    folder : function (subject, name) -> Path
+        `name` is to_template, from_template (transform files) or affine (text, 4 x 4 RAS, template to subject).
+    """
+
+    def __init__(self, folder):
+        self.folder, self.cache = folder, {}
+
+    def _field(self, subject, name):
+        if (subject, name) not in self.cache:
+            millimetres, affine = transform_file.read_transform(self.folder(subject, name))
+            field = torch.from_numpy(np.moveaxis(millimetres, 3, 0).copy())[None]
+            self.cache[subject, name] = field, affine
+        return self.cache[subject, name]
+
+    def _displaced(self, subject, name, points):
+        """World points (3, N) moved by a field, linearly interpolated."""
+        field, affine = self._field(subject, name)
+        voxels = _apply(np.linalg.inv(affine), points)
+        coordinates = torch.from_numpy(voxels.astype(np.float32)).view(1, 3, -1, 1, 1)
+        return points + warp.sample(field, coordinates, padding="border").view(3, -1).numpy()
+
+    def __call__(self, fixed, moving, points):
+        """Points (3, N) in mm of the preprocessed fixed image -> their true places in the preprocessed moving image."""
+        to_fixed, to_moving = (np.loadtxt(self.folder(subject, "affine")) for subject in (fixed, moving))
+        template = self._displaced(fixed, "to_template", _apply(to_fixed, points))
+        return _apply(np.linalg.inv(to_moving), self._displaced(moving, "from_template", template))
+
+
+def _apply(matrix, points):
+    return matrix[:3, :3] @ points + matrix[:3, 3:]
+
+
+def evaluate_pairs(folds, method, dataset, transforms, labels_of, structures, truth=None):
+    """Measure every test pair of one method.
+
+    Parameters
+    ----------
+    folds : list of dict, of `split.folds`
+    method, dataset : str
+    transforms : dict (fold, pair) -> Path of the transform file
+    labels_of : function (subject) -> Path of the labels on the evaluation grid; 0 is outside the brain mask
+    structures : pandas.DataFrame with index and name, as `labels.structures` gives it
+    truth : TrueField, or None
+
+    Returns
+    -------
+    long : pandas.DataFrame, a line for each pair and structure: dice, hd95_mm
+    pairs : pandas.DataFrame, a line for each pair: regularity and tre_mm
+
+    Raises
+    ------
+    InputError
+        If a transform is missing, or the grids of fixed and moving labels differ.
+    """
+    long, per_pair = [], []
+    wanted = structures[structures["name"] != REST]
+    count = int(structures["index"].max())
+    total = sum(len(fold["pairs"]) for fold in folds)
+    progress = Progress(f"evaluate {method}", total)
+    for fold in folds:
+        for pair in fold["pairs"]:
+            path = transforms.get((fold["fold"], pair["pair"]))
+            if path is None:
+                raise InputError(f"{method}: expected a transform of {pair['pair']} in fold {fold['fold']}, found none")
+            keys = {"dataset": dataset, "fold": fold["fold"], **pair, "method": method}
+            fixed_path, moving_path = labels_of(pair["fixed"]), labels_of(pair["moving"])
+            fixed, moving = io.load_labels(fixed_path), io.load_labels(moving_path)
+            io.require_same_grid(fixed, fixed_path, moving, moving_path)
+            millimetres, affine = transform_file.read_transform(path)
+            field = torch.from_numpy(np.moveaxis(millimetres, 3, 0).copy())[None]
+            displacement = warp.resample_displacement(field, affine, fixed.shape, fixed.affine)
+
+            fixed_labels = np.asarray(fixed.dataobj)
+            warped = warp.warp_labels(torch.from_numpy(np.array(moving.dataobj)), displacement).numpy()
+            spacing = np.linalg.norm(fixed.affine[:3, :3], axis=0)
+            overlap = metrics.dice(fixed_labels, warped, count)
+            distance = metrics.hd95(fixed_labels, warped, wanted["index"], spacing)
+            for index, name, hd95_mm in zip(wanted["index"], wanted["name"], distance, strict=True):
+                long.append({**keys, "structure": name, "dice": overlap[index - 1], "hd95_mm": hd95_mm})
+
+            mask = fixed_labels > 0
+            values = metrics.regularity(displacement, torch.from_numpy(mask))
+            per_pair.append({**keys, **values, "tre_mm": _true_error(displacement, mask, fixed.affine, truth, pair)})
+            progress.step()
+    progress.close()
+    return pd.DataFrame(long), pd.DataFrame(per_pair)
+
+
+def _true_error(displacement, mask, affine, truth, pair):
+    """Mean distance in mm between registered and true places over the brain; NaN without a truth."""
+    if truth is None:
+        return float("nan")
+    voxels = np.argwhere(mask).T.astype(np.float64)
+    moved = displacement[0].numpy()[:, mask]
+    points = _apply(affine, voxels)
+    return float(np.linalg.norm(_apply(affine, voxels + moved) - truth(pair["fixed"], pair["moving"], points), axis=0).mean())

@@ -1,0 +1,164 @@
+"""Table 1, Table 2 and the cost table, from the long tables."""
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from ganreg.errors import InputError
+
+# networks see the training subjects' labels through the Dice term of their loss, the others never do
+LEARNED = ("voxelmorph", "unet")
+
+
+def require_same_pairs(frame):
+    """Refuse methods that were not measured on the same pairs and structures.
+
+    Raises
+    ------
+    InputError
+        Naming the method and a pair.
+    """
+    keys = ["fold", "pair", "structure"]
+    sets = {method: set(map(tuple, part[keys].values)) for method, part in frame.groupby("method", sort=False)}
+    first, *others = sets
+    for other in others:
+        if difference := sets[first] ^ sets[other]:
+            fold, pair, structure = sorted(difference)[0]
+            raise InputError(f"{other}: expected the pairs of {first}, found a difference at fold {fold}, {pair}, {structure}")
+
+
+def subject_means(frame, column):
+    """A subject's value: the mean over structures, then over the pairs in which it is fixed.
+
+    Returns
+    -------
+    pandas.Series indexed by (method, fold, fixed)
+    """
+    per_pair = frame.groupby(["method", "fold", "fixed", "pair"], sort=False)[column].mean()
+    return per_pair.groupby(level=["method", "fold", "fixed"], sort=False).mean()
+
+
+def bootstrap_interval(values, folds, resamples, seed, level=0.95):
+    """Percentile interval of the mean, resampling subjects within folds.
+
+    Parameters
+    ----------
+    values, folds : arrays of one length
+    resamples, seed : int
+    level : float
+
+    Returns
+    -------
+    low, high : float
+    """
+    rng = np.random.default_rng(seed)
+    totals = np.zeros(resamples)
+    for fold in np.unique(folds):
+        part = values[folds == fold]
+        totals += part[rng.integers(len(part), size=(resamples, len(part)))].sum(axis=1)
+    low, high = np.quantile(totals / len(values), [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def holm(p_values):
+    """Holm's step-down correction; NaN stays NaN and does not count."""
+    p_values = np.asarray(p_values, dtype=float)
+    result = np.full(len(p_values), np.nan)
+    known = np.flatnonzero(~np.isnan(p_values))
+    order = known[np.argsort(p_values[known], kind="stable")]
+    running = 0.0
+    for rank, index in enumerate(order):
+        running = max(running, min(1.0, (len(order) - rank) * p_values[index]))
+        result[index] = running
+    return result
+
+
+def _comparison(reference, values, options):
+    """Paired difference reference - method over subjects: mean, interval, Wilcoxon's p, Cohen's d of the differences."""
+    difference = (reference - values.reindex(reference.index)).dropna()
+    folds = difference.index.get_level_values("fold").to_numpy()
+    low, high = bootstrap_interval(difference.to_numpy(), folds, options["bootstrap"], options["seed"])
+    p = stats.wilcoxon(difference).pvalue if (difference != 0).any() and len(difference) > 1 else np.nan
+    spread = difference.std(ddof=1)
+    effect = difference.mean() / spread if spread > 0 else np.nan
+    return {"diff_reference": difference.mean(), "ci_low": low, "ci_high": high, "p_holm": p, "effect_size": effect}
+
+
+def table1(structures, pairs, methods, reference, info, paper, options):
+    """One line a method (Table 1).
+
+    Parameters
+    ----------
+    structures, pairs : pandas.DataFrame, the long tables
+    methods : list of str, the order of the lines
+    reference : str, the method that others are compared with: difference = reference - method
+    info : dict
+        `dataset`, `task`, `folds_hash`, `unlabelled` (methods whose loss has no Dice term).
+    paper : pandas.DataFrame with method, dice_mean
+    options : dict, block `evaluation`
+
+    Returns
+    -------
+    pandas.DataFrame with the columns of the output contract
+    """
+    require_same_pairs(structures)
+    dice, hd95 = subject_means(structures, "dice"), subject_means(structures, "hd95_mm")
+    printed = paper.set_index("method")["dice_mean"]
+    rows = []
+    for method in methods:
+        own = structures[structures["method"] == method]
+        regularity = pairs[pairs["method"] == method]
+        learned = method.startswith(LEARNED) and method not in info["unlabelled"]
+        row = {"dataset": info["dataset"], "method": method, "task": info["task"]}
+        row |= {"labels_in_training": "yes" if learned else "no", "n_subjects": len(dice[method])}
+        row |= {"folds_hash": info["folds_hash"], "dice_mean": dice[method].mean()}
+        row |= {"dice_sd_subjects": dice[method].std(ddof=1), "dice_sd_structures": own["dice"].std(ddof=1)}
+        nothing = dict.fromkeys(["diff_reference", "ci_low", "ci_high", "p_holm", "effect_size"], np.nan)
+        row |= nothing if method == reference else _comparison(dice[reference], dice[method], options)
+        row |= {"hd95_mm": hd95[method].mean(), "ndv_percent": regularity["ndv_percent"].mean()}
+        row |= {"folded_percent": regularity["folded_forward_percent"].mean(), "paper_dice": printed.get(method, np.nan)}
+        rows.append(row)
+    table = pd.DataFrame(rows)
+    table["p_holm"] = holm(table["p_holm"])
+    return table
+
+
+def table2(structures, methods, dataset, paper):
+    """Mean Dice over subjects by fold (Table 2); sd is over the folds.
+
+    Returns
+    -------
+    pandas.DataFrame: dataset, method, fold_1 ... fold_k, mean, sd, paper_mean
+    """
+    dice = subject_means(structures, "dice")
+    printed = paper.set_index("method")["dice_mean"]
+    rows = []
+    for method in methods:
+        folds = dice[method].groupby(level="fold").mean()
+        row = {"dataset": dataset, "method": method, **{f"fold_{fold}": value for fold, value in folds.items()}}
+        rows.append({**row, "mean": folds.mean(), "sd": folds.std(ddof=1), "paper_mean": printed.get(method, np.nan)})
+    return pd.DataFrame(rows)
+
+
+def cost_table(cost, methods):
+    """Seconds and peak memory a pair by method: median and maximum.
+
+    Returns
+    -------
+    pandas.DataFrame: dataset, method, n_pairs, threads, seconds_median, seconds_max, peak_mib_max
+    """
+    rows = []
+    for method in methods:
+        own = cost[cost["method"] == method]
+        row = {"dataset": own["dataset"].iloc[0], "method": method, "n_pairs": len(own), "threads": own["threads"].max()}
+        row |= {"seconds_median": own["seconds"].median(), "seconds_max": own["seconds"].max()}
+        rows.append({**row, "peak_mib_max": own["peak_mib"].max()})
+    return pd.DataFrame(rows)
+
+
+def to_markdown(table, caption):
+    """A table as Markdown with three decimals, empty where there is no value."""
+    shown = table.copy()
+    for column in shown.select_dtypes("float"):
+        shown[column] = [("" if np.isnan(value) else f"{value:.3f}") for value in table[column]]
+    return f"{shown.to_markdown(index=False, disable_numparse=True)}\n\n{caption}\n"

@@ -1,0 +1,161 @@
+"""Volume and table input and output, with the checks that every stage relies on."""
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+
+from ganreg.errors import InputError
+
+GRID_TOLERANCE_MM = 1e-3
+
+
+def sha256(path):
+    """Hexadecimal SHA-256 of a file's bytes."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+@contextlib.contextmanager
+def atomic(path):
+    """Yield a path beside `path` to write to; it takes the place of `path` only if the block succeeds."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".partial-{os.getpid()}-{path.name}")
+    try:
+        yield beside
+        os.replace(beside, path)
+    finally:
+        if beside.is_dir():
+            shutil.rmtree(beside)
+        else:
+            beside.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def scratch():
+    """Yield a temporary folder as a `Path`; it is gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="ganreg-") as folder:
+        yield Path(folder)
+
+
+def load(path):
+    """Read a 3-D volume, re-ordered to the nearest RAS orientation.
+
+    Returns
+    -------
+    nibabel.Nifti1Image
+        Data of shape (X, Y, Z), affine in mm.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, unreadable, not 3-D, or holds a value that is not finite.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: expected a NIfTI volume, found no file")
+    try:
+        image = nib.as_closest_canonical(nib.load(path))
+        data = np.asanyarray(image.dataobj)
+    except (nib.filebasedimages.ImageFileError, EOFError, OSError, ValueError) as error:
+        raise InputError(f"{path}: expected a NIfTI volume, found a file that cannot be read ({error})") from None
+    if data.ndim == 4 and data.shape[3] == 1:
+        data = data[..., 0]
+    if data.ndim != 3:
+        raise InputError(f"{path}: expected a 3-D volume, found shape {data.shape}")
+    if abs(np.linalg.det(image.affine[:3, :3])) < 1e-9:
+        raise InputError(f"{path}: expected an invertible affine, found a singular one")
+    if not np.isfinite(data).all():
+        raise InputError(f"{path}: expected finite values, found {int((~np.isfinite(data)).sum())} NaN or infinite")
+    return nib.Nifti1Image(data, image.affine)
+
+
+def load_image(path):
+    """Read an intensity volume as float32; refuse a constant one.
+
+    Raises
+    ------
+    InputError
+        As `load`, and if all voxels have one value.
+    """
+    image = load(path)
+    data = np.asarray(image.dataobj, dtype=np.float32)
+    if data.min() == data.max():
+        raise InputError(f"{path}: expected an image, found the constant {data.min():g} everywhere")
+    return nib.Nifti1Image(data, image.affine)
+
+
+def load_labels(path):
+    """Read a label volume as int32; refuse values that are not whole numbers of 0 or more."""
+    image = load(path)
+    data = np.asarray(image.dataobj)
+    labels = np.rint(data).astype(np.int32)
+    if labels.min() < 0 or np.abs(data - labels).max() > 1e-3:
+        raise InputError(f"{path}: expected whole label numbers of 0 or more, found {data.min():g} to {data.max():g}")
+    return nib.Nifti1Image(labels, image.affine)
+
+
+def save(path, data, affine, dtype=np.float32):
+    """Write a volume whole or not at all, with qform equal to sform, byte for byte the same each time."""
+    image = nib.Nifti1Image(np.asarray(data, dtype=dtype), affine)
+    image.header.set_xyzt_units("mm")
+    image.set_qform(affine, 1)
+    image.set_sform(affine, 1)
+    with atomic(path) as beside:
+        nib.save(image, beside)
+
+
+def require_same_grid(first, first_path, second, second_path):
+    """Refuse two volumes whose shapes or affines differ (tolerance 1e-3 mm).
+
+    Raises
+    ------
+    InputError
+        Naming both files.
+    """
+    if first.shape[:3] != second.shape[:3]:
+        raise InputError(f"{second_path}: expected the shape of {first_path}, {first.shape[:3]}, found {second.shape[:3]}")
+    difference = np.abs(first.affine - second.affine).max()
+    if difference > GRID_TOLERANCE_MM:
+        raise InputError(f"{second_path}: expected the affine of {first_path}, found one that differs by {difference:.3g}")
+
+
+def write_text(path, text):
+    """Write a text file whole or not at all."""
+    with atomic(path) as beside:
+        beside.write_text(text)
+
+
+def write_json(path, content):
+    """Write an object as indented JSON with sorted keys, whole or not at all."""
+    write_text(path, json.dumps(content, indent=2, sort_keys=True) + "\n")
+
+
+def read_json(path):
+    """Read a JSON file.
+
+    Raises
+    ------
+    InputError
+        If it is missing or not JSON.
+    """
+    try:
+        return json.loads(Path(path).read_text())
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: expected a JSON file, found none that can be read ({error})") from None
+
+
+def write_table(path, frame):
+    """Write a data frame as CSV, whole or not at all."""
+    with atomic(path) as beside:
+        frame.to_csv(beside, index=False, lineterminator="\n", float_format="%.6g")

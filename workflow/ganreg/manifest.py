@@ -1,0 +1,18 @@
+"""The sibling JSON of a model or table: what made it."""
+
+import importlib.metadata
+import platform
+
+from ganreg import io
+
+
+def write(path, distributions, **content):
+    """Write what made an output: `content` (options, seeds, opened files) and the versions of the tools.
+
+    Parameters
+    ----------
+    path : Path
+    distributions : list of str, names of installed distributions
+    """
+    versions = {name: importlib.metadata.version(name) for name in distributions}
+    io.write_json(path, {**content, "versions": {"python": platform.python_version(), **versions}})

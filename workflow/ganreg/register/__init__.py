@@ -1,0 +1,1 @@
+"""Deformable registration: each method turns a fixed and a moving image into one transform file."""

@@ -1,0 +1,116 @@
+"""A batch of pairs as one job: resumable, with seconds and peak memory of each pair."""
+
+import contextlib
+import os
+import shutil
+import time
+from pathlib import Path
+
+import pandas as pd
+
+from ganreg import cli, io
+from ganreg.progress import Progress, mark_of
+from ganreg.register.cost import COST_FILE
+
+
+
+
+def _peak_mib():
+    """Peak resident memory of this process in MiB since `_reset_peak`; NaN where /proc does not tell."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) / 1024
+    return float("nan")
+
+
+def _reset_peak():
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def register_batch(pairs, fold, method, threads, image_paths, register, output, mark):
+    """Register pairs one after the other into a folder of transform files and a cost table.
+
+    Parameters
+    ----------
+    pairs : list of dict
+        `pair`, `fixed`, `moving`.
+    fold : int
+    method : str
+    threads : int, as the cost table reports
+    image_paths : function (pair) -> (fixed path, moving path)
+    register : function (fixed path, moving path, output) -> None or the peak MiB of a child process
+        Writes the transform file.
+    output : Path of the folder; a finished part lies beside it until the whole stands
+    mark : str
+        Fingerprint of options and code; it is completed with the images' hashes, and a part with another one is set
+        aside.
+    """
+    output = Path(output)
+    part = output.with_name(f".{output.name}.part")
+    hashes = {str(path): io.sha256(path) for pair in pairs for path in image_paths(pair)}
+    mark = mark_of(mark, hashes)
+    stamp = part / "mark"
+    if part.is_dir() and (not stamp.is_file() or stamp.read_text() != mark):
+        stale = part.with_suffix(".stale")
+        shutil.rmtree(stale, ignore_errors=True)
+        part.rename(stale)
+        print(f"{method}: {part} is of another configuration, code or input: set aside", flush=True)
+    part.mkdir(parents=True, exist_ok=True)
+    stamp.write_text(mark)
+
+    progress = Progress(f"{method} fold {fold}", len(pairs))
+    for pair in pairs:
+        cost = part / f"{pair['pair']}.cost.json"
+        if not cost.is_file():
+            _reset_peak()
+            began = time.perf_counter()
+            child_peak = register(*image_paths(pair), part / f"{pair['pair']}.nii.gz")
+            seconds = time.perf_counter() - began
+            peak = _peak_mib() if child_peak is None else child_peak
+            keys = {"fold": fold, **pair, "method": method}
+            io.write_json(cost, {**keys, "seconds": round(seconds, 3), "threads": threads, "peak_mib": round(peak, 1)})
+        progress.step()
+    progress.close()
+
+    costs = sorted(part.glob("*.cost.json"))
+    columns = ["fold", "pair", "fixed", "moving", "method", "seconds", "threads", "peak_mib"]
+    io.write_table(part / COST_FILE, pd.DataFrame([io.read_json(cost) for cost in costs], columns=columns))
+    for cost in [*costs, stamp]:
+        cost.unlink()
+    if output.exists():
+        shutil.rmtree(output)
+    os.replace(part, output)
+
+
+def run(parser, argv, registrar):
+    """The body of every `register_*` script: the fold's pairs of one batch.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser, with the script's own arguments
+    argv : list of str, or None
+    registrar : function (args) -> register
+        `register` as `register_batch` wants it.
+    """
+    parser = cli.add_paths(parser, "folds", "subjects", "output")
+    parser.add_argument("--fold", type=int, required=True)
+    parser.add_argument("--method", required=True)
+    parser.add_argument("--batch", type=int, default=1, help="number of this batch, from 1")
+    args = parser.parse_args(argv)
+    options = args.options
+    threads = options["settings"].get("threads", 1)
+    cli.set_threads(threads)
+    fold = next(fold for fold in io.read_json(args.folds)["folds"] if fold["fold"] == args.fold)
+    size = options.get("pairs_per_batch", len(fold["pairs"]))
+    pairs = fold["pairs"][(args.batch - 1) * size : args.batch * size]
+    extra = {"weights": io.sha256(args.weights)} if "weights" in args else {}
+
+    def image_paths(pair):
+        stem = "{0}/sub-{1}/anat/sub-{1}_desc-preproc_{2}.nii.gz"
+        fixed = stem.format(args.subjects, pair["fixed"], options["fixed"])
+        return Path(fixed), Path(stem.format(args.subjects, pair["moving"], options["moving"]))
+
+    mark = mark_of(options, args.code, extra)
+    register_batch(pairs, args.fold, args.method, threads, image_paths, registrar(args), args.output, mark)

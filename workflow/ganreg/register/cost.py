@@ -1,0 +1,3 @@
+"""The name of the cost table that every folder of transforms holds."""
+
+COST_FILE = "cost.csv"

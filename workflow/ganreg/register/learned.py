@@ -1,0 +1,157 @@
+"""Training a registration network on a fold, and registering the fold's test pairs with it."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import torch
+
+from ganreg import cli, io, manifest, training
+from ganreg.errors import InputError
+from ganreg.evaluate import metrics
+from ganreg.preprocess.labels import REST
+from ganreg.progress import mark_of
+from ganreg.register import dataset, losses, networks
+from ganreg.spatial import transform_file, warp
+
+
+def _mirrors(structures, wanted):
+    """Mirror of each label, background first; None where flips are off or a mirror is unknown."""
+    mirrors = [0, *structures["mirror"]]
+    return mirrors if wanted and all(mirrors[1:]) else None
+
+
+def _one_hot(labels, count):
+    """Memberships (B, count, X, Y, Z) of labels 1 ... count from (B, 1, X, Y, Z)."""
+    numbers = torch.arange(1, count + 1, device=labels.device, dtype=labels.dtype).view(1, -1, 1, 1, 1)
+    return (labels == numbers).float()
+
+
+def loss_function(options, count):
+    """The loss of a batch (Eq. 4 and 7): similarity + diffusion + bending energy + Dice of warped labels.
+
+    Parameters
+    ----------
+    options : dict
+        `similarity`, and the weights `diffusion`, `bending`, `dice`.
+    count : int
+        Number of structures.
+
+    Returns
+    -------
+    function (model, batch) -> (loss, displacement)
+    """
+    similarity = losses.similarity_loss(options["similarity"])
+
+    def loss_of(model, batch):
+        displacement = model(batch["fixed"], batch["moving"])
+        with torch.autocast(displacement.device.type, enabled=False):
+            warped = warp.warp(batch["moving"], displacement)
+            loss = similarity(warped, batch["fixed"], batch["mask"])
+            loss = loss + options["diffusion"] * losses.diffusion(displacement)
+            if options["bending"]:
+                loss = loss + options["bending"] * losses.bending_energy(displacement)
+            if options["dice"]:
+                moved = warp.warp(_one_hot(batch["moving_labels"], count), displacement)
+                loss = loss + options["dice"] * losses.soft_dice_loss(moved, _one_hot(batch["fixed_labels"], count))
+        return loss, displacement
+
+    return loss_of
+
+
+def score_function(count):
+    """Mean Dice of the warped labels on the working grid; the rest of the brain, label `count` + 1, is left out."""
+
+    def score_of(batch, displacement):
+        warped = warp.warp_labels(batch["moving_labels"][0, 0], displacement)
+        fixed = batch["fixed_labels"][0, 0].cpu().numpy()
+        return float(np.nanmean(metrics.dice(fixed, warped.cpu().numpy(), count + 1)[:count]))
+
+    return score_of
+
+
+def train(name, options, fold, task, structures, subjects_folder, output, code):
+    """Train a registration network on one fold's training subjects.
+
+    Parameters
+    ----------
+    name : str, the method's
+    options : dict, the network's block of the configuration
+    fold : dict, of `split.folds`
+    task : dict, block `task`
+    structures : pandas.DataFrame, as `labels.structures` gives it
+    subjects_folder : Path of the preprocessed subjects
+    output : Path of the weights
+    code : str, fingerprint of the code
+
+    Returns
+    -------
+    history, opened : as `training.train` gives them
+    """
+    fixed_modality, moving_modality = task["fixed"], task["moving"]
+    subjects = dataset.Subjects(subjects_folder, sorted({fixed_modality, moving_modality}))
+    pairs = dataset.training_pairs(task["pairs"], fold["train"], task["atlas"], options["steps"], options["seed"])
+    mirrors = _mirrors(structures, options["flip"])
+    samples = dataset.Pairs(subjects, pairs, fixed_modality, moving_modality, mirrors, options["seed"])
+    held_out = [(pair["moving"], pair["fixed"]) for pair in fold["validation_pairs"]]
+    validation = dataset.Pairs(subjects, held_out, fixed_modality, moving_modality)
+    used = sorted({subject for pair in [*pairs, *held_out] for subject in pair})
+    inputs = {str(path): io.sha256(path) for subject in used for path in subjects.paths(subject).values()}
+    torch.manual_seed(options["seed"])
+    model = networks.build(options)
+    count = int((structures["name"] != REST).sum())
+    mark = mark_of(options, task, code, inputs)
+    loss_of, score_of = loss_function(options, count), score_function(count)
+    title = f"{name} fold {fold['fold']}"
+    return training.train(title, model, samples, validation, loss_of, score_of, options, output, mark)
+
+
+def registrar(weights, options):
+    """A function (fixed path, moving path, output) that registers one pair with a trained network.
+
+    Raises
+    ------
+    InputError
+        If the weights do not fit the network of `options`.
+    """
+    device = training.choose_device(options["device"])
+    precision = training.choose_precision(options["precision"], device)
+    model = networks.build(options)
+    try:
+        model.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
+    except (RuntimeError, OSError, KeyError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{weights}: expected weights of the configured network, found otherwise: {reason}") from None
+    model.to(device, memory_format=torch.channels_last_3d).eval()
+
+    def register(fixed_path, moving_path, output):
+        fixed, moving = io.load_image(fixed_path), io.load_image(moving_path)
+        io.require_same_grid(fixed, fixed_path, moving, moving_path)
+        tensors = [torch.from_numpy(np.asarray(image.dataobj))[None, None].to(device) for image in (fixed, moving)]
+        with (
+            torch.inference_mode(),
+            torch.autocast(device.type, dtype=precision or torch.bfloat16, enabled=precision is not None),
+        ):
+            displacement = model(*tensors)[0].float().cpu().numpy()
+        transform_file.write_transform(output, displacement, fixed.affine)
+
+    return register
+
+
+def run_training(parser, argv):
+    """The body of every script that trains a registration network: weights, history and manifest of one fold."""
+    parser = cli.add_paths(parser, "folds", "structures", "subjects", "weights", "history", "manifest")
+    parser.add_argument("--fold", type=int, required=True)
+    parser.add_argument("--method", required=True)
+    args = parser.parse_args(argv)
+    settings, task = args.options["settings"], args.options["task"]
+    cli.set_threads(settings["threads"])
+    fold = next(fold for fold in io.read_json(args.folds)["folds"] if fold["fold"] == args.fold)
+    structures = pd.read_csv(args.structures, sep="\t")
+    history, opened = train(
+        args.method, settings, fold, task, structures, args.subjects, args.weights, args.code
+    )
+    io.write_text(args.history, "".join(json.dumps(line) + "\n" for line in history))
+    summary = {"under_trained": training.still_falling(history), "best": max(h["validation_dice"] for h in history)}
+    content = {"fold": args.fold, "method": args.method, "options": args.options, "opened": opened, **summary}
+    manifest.write(args.manifest, ["torch", "monai", "numpy", "nibabel"], **content)

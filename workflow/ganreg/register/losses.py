@@ -1,0 +1,99 @@
+"""Terms of the registration loss (the paper's Eq. 4 to 7) as stateless functions."""
+
+import itertools
+
+import torch
+import torch.nn.functional as functional
+from monai.losses import GlobalMutualInformationLoss, LocalNormalizedCrossCorrelationLoss
+
+NEIGHBOURS = [(1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0), (0, 0, 1), (0, 0, -1)]
+# pairs of neighbours at distance sqrt(2)
+SELF_SIMILARITY_PAIRS = [
+    (a, b)
+    for a, b in itertools.combinations(NEIGHBOURS, 2)
+    if sum((p - q) ** 2 for p, q in zip(a, b, strict=True)) == 2
+]
+
+
+def _shift(image, offset):
+    """Image (B, C, X, Y, Z) moved by whole voxels, edges repeated."""
+    padded = functional.pad(image, (1, 1, 1, 1, 1, 1), mode="replicate")
+    return padded[(slice(None), slice(None), *(slice(1 + o, 1 + o + n) for o, n in zip(offset, image.shape[2:], strict=True)))]
+
+
+def mind(image):
+    """Modality-independent neighbourhood descriptor with self-similarity context (Heinrich et al. 2013).
+
+    doi:10.1007/978-3-642-40811-3_24; patches of 3x3x3 voxels, neighbours at distance 1.
+
+    Parameters
+    ----------
+    image : Tensor (B, 1, X, Y, Z)
+
+    Returns
+    -------
+    Tensor (B, 12, X, Y, Z), between 0 and 1
+    """
+    neighbours = {offset: _shift(image, offset) for offset in NEIGHBOURS}
+    squares = torch.cat([(neighbours[a] - neighbours[b]) ** 2 for a, b in SELF_SIMILARITY_PAIRS], dim=1)
+    distance = functional.avg_pool3d(functional.pad(squares, (1,) * 6, mode="replicate"), 3, stride=1)
+    distance = distance - distance.amin(dim=1, keepdim=True)
+    variance = distance.mean(dim=1, keepdim=True)
+    typical = variance.mean(dim=(1, 2, 3, 4), keepdim=True).detach()
+    # flat regions such as the background would divide by 0
+    variance = torch.minimum(torch.maximum(variance, typical * 1e-3), typical * 1e3)
+    return torch.exp(-distance / variance.clamp(min=1e-12))
+
+
+def similarity_loss(name):
+    """Similarity term by name, a function of warped and fixed (B, 1, X, Y, Z) and the fixed mask; lower is better.
+
+    mind: mean squared difference of descriptors inside the mask. mi: negative mutual information. ncc: negative squared
+    local cross-correlation in windows of 9 voxels. mse: mean squared difference inside the mask.
+    """
+    if name == "mi":
+        loss = GlobalMutualInformationLoss(num_bins=32)
+        # the bins span 0 to 1
+        return lambda warped, fixed, mask: loss(_unit_range(warped), _unit_range(fixed))
+    if name == "ncc":
+        loss = LocalNormalizedCrossCorrelationLoss(spatial_dims=3, kernel_size=9)
+        return lambda warped, fixed, mask: loss(warped, fixed)
+    descriptor = mind if name == "mind" else lambda image: image
+
+    def loss(warped, fixed, mask):
+        squares = (descriptor(warped) - descriptor(fixed)).square().mean(dim=1, keepdim=True)
+        return (squares * mask).sum() / mask.sum()
+
+    return loss
+
+
+def _unit_range(image):
+    """Z-scores between -3 and 3 brought to 0 ... 1."""
+    return ((image + 3) / 6).clamp(0, 1)
+
+
+def diffusion(displacement):
+    """Mean squared forward difference of a displacement (B, 3, X, Y, Z) in voxels (Eq. 5)."""
+    return sum(displacement.diff(dim=axis).square().mean() for axis in (2, 3, 4)) / 3
+
+
+def bending_energy(displacement):
+    """Mean squared second difference, mixed ones twice, of a displacement (B, 3, X, Y, Z) in voxels (Eq. 6)."""
+    total = 0
+    for first, second in itertools.product((2, 3, 4), repeat=2):
+        total = total + displacement.diff(dim=first).diff(dim=second).square().mean()
+    return total / 9
+
+
+def soft_dice_loss(first, second):
+    """1 - mean soft Dice over the structures present in either map.
+
+    Parameters
+    ----------
+    first, second : Tensor (B, K, X, Y, Z), memberships between 0 and 1
+    """
+    axes = (0, 2, 3, 4)
+    overlap = (first * second).sum(dim=axes)
+    total = first.sum(dim=axes) + second.sum(dim=axes)
+    present = total > 0
+    return 1 - (2 * overlap[present] / total[present]).mean()

@@ -1,0 +1,129 @@
+"""Registration networks: VoxelMorph and the paper's U-Net (Fig. 9)."""
+
+import torch
+import torch.nn.functional as functional
+from torch import nn
+
+from ganreg.spatial import warp
+
+
+class Convolution(nn.Conv3d):
+    """3x3x3 convolution, padded, in float32 where the grid is narrow.
+
+    The weights' gradient in bfloat16 on CPU (torch 2.13, oneDNN) is uninitialised memory on grids of fewer than 3
+    voxels a side.
+    """
+
+    def __init__(self, inputs, outputs, stride=1):
+        super().__init__(inputs, outputs, 3, stride, padding=1)
+
+    def forward(self, x):
+        if x.device.type == "cpu" and min(x.shape[2:]) < 3:
+            with torch.autocast("cpu", enabled=False):
+                return super().forward(x.float())
+        return super().forward(x)
+
+
+def _convolution(inputs, outputs, stride=1):
+    return nn.Sequential(Convolution(inputs, outputs, stride), nn.LeakyReLU(0.2))
+
+
+def _flow_layer(inputs):
+    """Last convolution, started near zero so that training starts from the identity."""
+    layer = Convolution(inputs, 3)
+    nn.init.normal_(layer.weight, std=1e-5)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+class VoxelMorph(nn.Module):
+    """VoxelMorph (Balakrishnan et al. 2019, doi:10.1109/TMI.2019.2897538): one displacement, no integration.
+
+    Every encoder stage halves the grid; as many decoder stages bring it back, each joined with the encoder's features
+    of its size; the remaining decoder widths are convolutions at full size. VoxelMorph-1 is ([8, 32, 32, 32], [32, 32,
+    32, 32, 32, 8, 8]) with 274,387 parameters, VoxelMorph-2 ([16, 32, 32, 32], [32, 32, 32, 32, 32, 16, 16]) with
+    301,411.
+
+    Parameters
+    ----------
+    encoder, decoder : lists of ints, widths
+    """
+
+    def __init__(self, encoder, decoder):
+        super().__init__()
+        widths = [2, *encoder]
+        self.down = nn.ModuleList(_convolution(a, b, stride=2) for a, b in zip(widths, widths[1:], strict=False))
+        skips = [0, *reversed(encoder[:-1]), 2]
+        before = [encoder[-1], *decoder]
+        levels = len(encoder)
+        self.up = nn.ModuleList(_convolution(before[k] + skips[k], decoder[k]) for k in range(levels))
+        full = [decoder[levels - 1] + 2, *decoder[levels:]]
+        self.full = nn.Sequential(*(_convolution(a, b) for a, b in zip(full, full[1:], strict=False)))
+        self.flow = _flow_layer(full[-1])
+
+    def forward(self, fixed, moving):
+        """Displacement (B, 3, X, Y, Z) in voxels from two images (B, 1, X, Y, Z)."""
+        features = [torch.cat([fixed, moving], dim=1)]
+        for layer in self.down:
+            features.append(layer(features[-1]))
+        x = features.pop()
+        for layer in self.up:
+            x = functional.interpolate(layer(x), scale_factor=2.0, mode="nearest")
+            x = torch.cat([x, features.pop()], dim=1)
+        return self.flow(self.full(x)).float()
+
+
+class RegistrationUNet(nn.Module):
+    """The registration U-Net (Fig. 9): a stationary velocity at half size, integrated and up-sampled.
+
+    Parameters
+    ----------
+    features : list of ints
+        Width of each stage; every stage halves the grid.
+    dropout : float
+        Probability of dropping a channel in the decoder, for Monte-Carlo sampling.
+    integration_steps : int
+        Squarings of `spatial.warp.integrate`.
+    """
+
+    def __init__(self, features, dropout, integration_steps):
+        super().__init__()
+        self.integration_steps = integration_steps
+        widths = [2, *features]
+        self.down = nn.ModuleList(
+            nn.Sequential(_convolution(a, b, stride=2), _convolution(b, b))
+            for a, b in zip(widths, widths[1:], strict=False)
+        )
+        turned = list(reversed(features))
+        self.up = nn.ModuleList(
+            nn.Sequential(_convolution(a + b, b), nn.Dropout3d(dropout), _convolution(b, b))
+            for a, b in zip(turned, turned[1:], strict=False)
+        )
+        self.flow = _flow_layer(features[0])
+
+    def velocity(self, fixed, moving):
+        """Velocity (B, 3, X/2, Y/2, Z/2) in voxels of the half grid."""
+        x = torch.cat([fixed, moving], dim=1)
+        features = []
+        for layer in self.down:
+            x = layer(x)
+            features.append(x)
+        features.pop()
+        for layer in self.up:
+            x = functional.interpolate(x, scale_factor=2.0, mode="trilinear", align_corners=False)
+            x = layer(torch.cat([x, features.pop()], dim=1))
+        return self.flow(x).float()
+
+    def forward(self, fixed, moving):
+        """Displacement (B, 3, X, Y, Z) in voxels from two images (B, 1, X, Y, Z)."""
+        velocity = self.velocity(fixed, moving)
+        # integration multiplies small numbers: bfloat16 would not do
+        with torch.autocast(velocity.device.type, enabled=False):
+            return warp.resize(warp.integrate(velocity, self.integration_steps), fixed.shape[2:])
+
+
+def build(options):
+    """The network that a block of the configuration describes: with `encoder` a VoxelMorph, else the U-Net."""
+    if "encoder" in options:
+        return VoxelMorph(options["encoder"], options["decoder"])
+    return RegistrationUNet(options["features"], options["dropout"], options["integration_steps"])

@@ -1,0 +1,1 @@
+"""Figures from tables and volumes; nothing is measured here."""

@@ -1,0 +1,32 @@
+"""Slices of volumes as a radiologist's report shows them: axial, front up, the subject's left on the right."""
+
+import numpy as np
+
+
+def axial(volume, fraction):
+    """The axial slice at a fraction of the height of an (X, Y, Z) RAS array, as rows from front to back."""
+    index = round(fraction * (volume.shape[2] - 1))
+    return np.asarray(volume)[::-1, ::-1, index].T
+
+
+def show(axis, volume, fraction, title="", limits=None):
+    """Draw an axial slice in grey, without ticks."""
+    picture = axial(volume, fraction)
+    low, high = limits or np.percentile(picture[picture != 0], [1, 99]) if picture.any() else (0, 1)
+    axis.imshow(picture, cmap="gray", vmin=low, vmax=high, interpolation="nearest")
+    axis.set_title(title)
+    axis.set_axis_off()
+
+
+def contours(axis, labels, fraction, color, width=0.6):
+    """Outline every structure of a label array on an axial slice."""
+    picture = axial(labels, fraction)
+    for index in np.unique(picture[picture > 0]):
+        axis.contour(picture == index, levels=[0.5], colors=[color], linewidths=width)
+
+
+def checkerboard(first, second, tiles=8):
+    """Alternate squares of two volumes (X, Y, Z) in the axial plane."""
+    blocks = [np.arange(side) * tiles // side for side in first.shape[:2]]
+    board = (blocks[0][:, None] + blocks[1][None, :]) % 2 == 0
+    return np.where(board[:, :, None], first, second)

@@ -1,0 +1,97 @@
+"""Regularity of a displacement field: Jacobian determinants, folding, non-diffeomorphic volume."""
+
+import itertools
+
+import torch
+
+
+def _difference(field, axis, side):
+    """One-sided difference along a spatial axis: +1 forward, -1 backward; the far edge repeats its neighbour."""
+    steps = field.diff(dim=axis)
+    edge = steps.narrow(axis, steps.shape[axis] - 1 if side > 0 else 0, 1)
+    return torch.cat([steps, edge] if side > 0 else [edge, steps], dim=axis)
+
+
+def _determinant(gradients):
+    """Determinant of I + gradients, three (B, 3, X, Y, Z) derivatives along x, y, z -> (B, X, Y, Z)."""
+    rows = torch.stack(gradients, dim=2)
+    identity = torch.eye(3, dtype=rows.dtype, device=rows.device).view(1, 3, 3, 1, 1, 1)
+    return torch.linalg.det((rows + identity).permute(0, 3, 4, 5, 1, 2))
+
+
+def jacobian_determinant(displacement, scheme):
+    """Jacobian determinant of x + u(x), with u = `displacement` (B, 3, X, Y, Z) in voxels.
+
+    Parameters
+    ----------
+    scheme : "forward" or "central"
+        Central differences do not see folding at the scale of one voxel (Liu et al. 2024, doi:10.1007/s11263-024-02047-1).
+
+    Returns
+    -------
+    Tensor (B, X, Y, Z)
+    """
+    if scheme == "forward":
+        gradients = [_difference(displacement, axis, +1) for axis in (2, 3, 4)]
+    elif scheme == "central":
+        gradients = [(_difference(displacement, a, +1) + _difference(displacement, a, -1)) / 2 for a in (2, 3, 4)]
+    else:
+        raise ValueError(f"scheme: expected forward or central, found {scheme}")
+    return _determinant(gradients)
+
+
+def _signed_volume(corners):
+    """Signed volume of tetrahedra with four corners (B, 3, ...) each, in voxels; positive for the identity."""
+    origin, *others = corners
+    edges = torch.stack([corner - origin for corner in others], dim=1)
+    moved = edges.movedim((1, 2), (-2, -1))
+    return torch.linalg.det(moved) / 6
+
+
+def _orient(tetrahedron):
+    """Order the four corners so that the undeformed volume is positive."""
+    origin, *others = torch.tensor(tetrahedron, dtype=torch.float64)
+    if torch.linalg.det(torch.stack([corner - origin for corner in others])) < 0:
+        return (tetrahedron[0], tetrahedron[2], tetrahedron[1], tetrahedron[3])
+    return tetrahedron
+
+
+def _decompositions():
+    """The two ways to cut a cube into five tetrahedra: four at alternate corners and one between them."""
+    ways = []
+    for parity in (0, 1):
+        even = [c for c in itertools.product((0, 1), repeat=3) if sum(c) % 2 == parity]
+        odd = [c for c in itertools.product((0, 1), repeat=3) if sum(c) % 2 != parity]
+        around = [
+            (corner, *[near for near in even if sum(abs(a - b) for a, b in zip(corner, near, strict=True)) == 1])
+            for corner in odd
+        ]
+        ways.append([_orient(tetrahedron) for tetrahedron in [*around, tuple(even)]])
+    return ways
+
+
+def non_diffeomorphic_volume(displacement):
+    """Volume that folds, per cell of eight voxel centres (Liu et al. 2024, doi:10.1007/s11263-024-02047-1).
+
+    Each cell is cut into five tetrahedra in two ways; the volume of those turned inside out is averaged over both.
+
+    Parameters
+    ----------
+    displacement : Tensor (B, 3, X, Y, Z), voxels
+
+    Returns
+    -------
+    Tensor (B, X - 1, Y - 1, Z - 1), in voxels, 0 or more; the undeformed cell has volume 1.
+    """
+    axes = [torch.arange(size, dtype=displacement.dtype, device=displacement.device) for size in displacement.shape[2:]]
+    position = displacement + torch.stack(torch.meshgrid(*axes, indexing="ij"))[None]
+    sizes = [size - 1 for size in displacement.shape[2:]]
+    corner = {
+        c: position[(slice(None), slice(None), *(slice(o, o + n) for o, n in zip(c, sizes, strict=True)))]
+        for c in itertools.product((0, 1), repeat=3)
+    }
+    total = 0
+    for way in _decompositions():
+        for tetrahedron in way:
+            total = total + (-_signed_volume([corner[c] for c in tetrahedron])).clamp(min=0)
+    return total / 2

@@ -1,0 +1,139 @@
+"""Warping, composition, integration and resizing of dense displacement fields, in torch."""
+
+import torch
+import torch.nn.functional as functional
+
+
+def identity_grid(shape, device=None):
+    """Voxel coordinates of a grid: (1, 3, X, Y, Z), float32."""
+    axes = [torch.arange(size, dtype=torch.float32, device=device) for size in shape]
+    return torch.stack(torch.meshgrid(*axes, indexing="ij"))[None]
+
+
+def sample(image, coordinates, mode="bilinear", padding="zeros"):
+    """Sample an image at voxel coordinates.
+
+    Parameters
+    ----------
+    image : Tensor (B, C, X, Y, Z)
+    coordinates : Tensor (B, 3, U, V, W)
+        In voxels of `image`, channel order = axis order.
+    mode : "bilinear" (trilinear) or "nearest"
+    padding : "zeros" or "border"
+
+    Returns
+    -------
+    Tensor (B, C, U, V, W)
+    """
+    size = torch.tensor(image.shape[2:], dtype=coordinates.dtype, device=coordinates.device).view(1, 3, 1, 1, 1)
+    normalised = coordinates * (2 / (size - 1)) - 1
+    # grid_sample wants the fastest axis first
+    grid = normalised.flip(1).permute(0, 2, 3, 4, 1)
+    return functional.grid_sample(image, grid.to(image.dtype), mode=mode, padding_mode=padding, align_corners=True)
+
+
+def warp(image, displacement, mode="bilinear", padding="zeros"):
+    """Sample `image` (B, C, X, Y, Z) at x + u(x), with u = `displacement` (B, 3, X, Y, Z) in voxels."""
+    grid = identity_grid(displacement.shape[2:], displacement.device)
+    return sample(image, grid + displacement, mode, padding)
+
+
+def compose(first, second):
+    """Displacement of x -> y + first(y) with y = x + second(x), so that warping by it is `first`, then `second`.
+
+    Both are (B, 3, X, Y, Z) in voxels of one grid: warp(warp(I, first), second) = warp(I, compose(first, second)).
+    """
+    return second + warp(first, second, padding="border")
+
+
+def integrate(velocity, steps=7):
+    """Displacement after unit time of a stationary velocity field, by scaling and squaring (Arsigny et al. 2006).
+
+    `velocity` is (B, 3, X, Y, Z) in voxels; the error falls with `steps` as that of 2**steps Euler steps.
+    """
+    displacement = velocity / 2**steps
+    for _ in range(steps):
+        displacement = compose(displacement, displacement)
+    return displacement
+
+
+def resize(displacement, shape):
+    """Bring a displacement (B, 3, X, Y, Z) to another grid size, in the new grid's voxels, corners aligned."""
+    old = displacement.shape[2:]
+    resized = functional.interpolate(displacement, size=tuple(shape), mode="trilinear", align_corners=True)
+    scale = [(new - 1) / (before - 1) for new, before in zip(shape, old, strict=True)]
+    return resized * torch.tensor(scale, dtype=resized.dtype, device=resized.device).view(1, 3, 1, 1, 1)
+
+
+def scale_of(affine_from, affine_to):
+    """Linear map of voxel coordinates: coordinates_from = matrix @ coordinates_to + offset, in float32 tensors."""
+    matrix = torch.linalg.solve(
+        torch.as_tensor(affine_from, dtype=torch.float64), torch.as_tensor(affine_to, dtype=torch.float64)
+    )
+    return matrix[:3, :3].float(), matrix[:3, 3].float()
+
+
+def resample_displacement(displacement_mm, affine, target_shape, target_affine):
+    """Sample a displacement given in mm (world axes) on another grid, linearly, edges extended.
+
+    Parameters
+    ----------
+    displacement_mm : Tensor (1, 3, X, Y, Z)
+        RAS millimetres on the grid of `affine` (4, 4).
+    target_shape, target_affine
+        The grid wanted.
+
+    Returns
+    -------
+    Tensor (1, 3, *target_shape)
+        In voxels of the target grid.
+    """
+    matrix, offset = scale_of(affine, target_affine)
+    grid = identity_grid(target_shape, displacement_mm.device)
+    coordinates = torch.einsum("ij,bjxyz->bixyz", matrix, grid) + offset.view(1, 3, 1, 1, 1)
+    millimetres = sample(displacement_mm, coordinates, padding="border")
+    to_voxels = torch.linalg.inv(torch.as_tensor(target_affine[:3, :3], dtype=torch.float64)).float()
+    return torch.einsum("ij,bjxyz->bixyz", to_voxels, millimetres)
+
+
+def warp_labels(labels, displacement):
+    """Warp a label map structure by structure with linear interpolation, then take the largest (0 is one of them).
+
+    The eight neighbours of a sampled point vote with their trilinear weights, which equals the arg max over warped
+    one-hot maps, whatever the number of labels; on a tie the smallest label wins. Outside the grid the label is 0.
+
+    Parameters
+    ----------
+    labels : Tensor (X, Y, Z), integer
+    displacement : Tensor (1, 3, U, V, W), voxels of the labels' grid
+
+    Returns
+    -------
+    Tensor (U, V, W), of the labels' type
+    """
+    shape = displacement.shape[2:]
+    position = (identity_grid(shape, displacement.device) + displacement)[0].reshape(3, -1)
+    limit = torch.tensor(labels.shape, device=position.device).view(3, 1)
+    # one layer of 0 around the labels, so that each point has eight neighbours
+    padded = functional.pad(labels, (1, 1, 1, 1, 1, 1))
+    position = torch.minimum((position + 1).clamp(min=0), (limit + 0.999).to(position.dtype))
+    base = position.floor()
+    fraction = position - base
+    base = base.long()
+    corners, weights = [], []
+    for x in (0, 1):
+        for y in (0, 1):
+            for z in (0, 1):
+                corners.append(padded[base[0] + x, base[1] + y, base[2] + z])
+                weight = 1
+                for axis, side in enumerate((x, y, z)):
+                    weight = weight * (fraction[axis] if side else 1 - fraction[axis])
+                weights.append(weight)
+    corners, weights = torch.stack(corners), torch.stack(weights)
+    result = corners[0].clone()
+    mixed = (corners != corners[0]).any(dim=0)
+    corners, weights = corners[:, mixed], weights[:, mixed]
+    votes = torch.stack([(weights * (corners == candidate)).sum(dim=0) for candidate in corners])
+    leading = votes >= votes.max(dim=0).values - 1e-6
+    result[mixed] = corners.masked_fill(~leading, torch.iinfo(labels.dtype).max).min(dim=0).values
+    return result.reshape(shape)

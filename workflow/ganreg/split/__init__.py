@@ -1,0 +1,1 @@
+"""Who is in which fold, and which pairs are registered; nothing else decides that."""

@@ -1,0 +1,169 @@
+"""The training loop that every network shares: device, precision, checkpoint and resume, progress, history."""
+
+import math
+import time
+from pathlib import Path
+
+import torch
+
+from ganreg import io
+from ganreg.errors import InputError
+from ganreg.progress import Progress
+
+
+def choose_device(name):
+    """The torch device of a configuration value: auto takes a GPU where there is one.
+
+    Raises
+    ------
+    InputError
+        If `cuda` is asked for and there is none.
+    """
+    available = torch.cuda.is_available()
+    if name == "cuda" and not available:
+        raise InputError("device: expected a CUDA device, found none (device: auto falls back on the CPU)")
+    return torch.device("cuda" if available and name != "cpu" else "cpu")
+
+
+def choose_precision(name, device):
+    """The autocast type of a configuration value, or None for float32; auto takes bfloat16 where it is computed fast."""
+    if name == "float32":
+        return None
+    if name == "bfloat16":
+        return torch.bfloat16
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else None
+    return torch.bfloat16 if torch.cpu._is_avx512_bf16_supported() else None
+
+
+def _learning_rate(step, options):
+    """Half a cosine from the configured rate to zero, after a linear warm-up over the first twentieth."""
+    warm_up = max(1, options["steps"] // 20)
+    cosine = 0.5 * (1 + math.cos(math.pi * step / options["steps"]))
+    return options["learning_rate"] * min(1.0, (step + 1) / warm_up) * cosine
+
+
+def _validate(model, batches, loss_of, score_of, to_device):
+    """Mean loss and mean score over the validation pairs."""
+    model.eval()
+    with torch.no_grad():
+        results = []
+        for batch in batches:
+            batch = to_device(batch)
+            loss, displacement = loss_of(model, batch)
+            results.append((float(loss), score_of(batch, displacement)))
+    model.train()
+    return tuple(sum(column) / len(results) for column in zip(*results, strict=True))
+
+
+def train(name, model, samples, validation, loss_of, score_of, options, output, mark):
+    """Train a network and leave its best weights and its history.
+
+    Parameters
+    ----------
+    name : str, shown in progress and errors
+    model : torch.nn.Module
+    samples : torch.utils.data.Dataset
+        Item k is the batch of step k, a dict of tensors and of `opened`, {path: SHA-256} of the files it came from.
+    validation : Dataset of the same kind, the validation batches
+    loss_of : function (model, batch) -> (loss, displacement)
+    score_of : function (batch, displacement) -> float, higher is better; it chooses the weights
+    options : dict
+        `steps`, `learning_rate`, `validate_every`, `seed`, `device`, `precision`, `workers`.
+    output : Path of the weights; a checkpoint lies beside it until they stand
+    mark : str
+        Fingerprint of options, code and inputs; a checkpoint with another one is set aside.
+
+    Returns
+    -------
+    history : list of dict
+        A line per validation: step, seconds, loss (mean since the line before), validation_loss, validation_dice.
+    opened : dict
+        Path -> SHA-256 of every file that the data loader opened.
+
+    Raises
+    ------
+    InputError
+        If a loss is not finite: step and pair are named.
+    """
+    device = choose_device(options["device"])
+    precision = choose_precision(options["precision"], device)
+    torch.manual_seed(options["seed"])
+    model.to(device, memory_format=torch.channels_last_3d)
+    optimizer = torch.optim.Adam(model.parameters(), lr=options["learning_rate"])
+    state = {"step": 0, "history": [], "opened": {}, "best": None, "best_score": -math.inf, "seconds": 0.0}
+
+    checkpoint = Path(output).with_name(f".{Path(output).name}.checkpoint")
+    if checkpoint.is_file():
+        # weights_only: a checkpoint is data, it never runs code
+        saved = torch.load(checkpoint, map_location=device, weights_only=True)
+        if saved["mark"] == mark:
+            model.load_state_dict(saved["model"])
+            optimizer.load_state_dict(saved["optimizer"])
+            torch.set_rng_state(saved["random"].cpu())
+            state = saved["state"]
+            print(f"{name}: goes on at step {state['step']} from {checkpoint}", flush=True)
+        else:
+            checkpoint.replace(checkpoint.with_suffix(".stale"))
+            print(f"{name}: {checkpoint} is of another configuration, code or input: set aside", flush=True)
+
+    def to_device(batch):
+        return {
+            key: value.to(device, non_blocking=True) if torch.is_tensor(value) else value for key, value in batch.items()
+        }
+
+    def autocast_loss(network, batch):
+        with torch.autocast(device.type, dtype=precision or torch.bfloat16, enabled=precision is not None):
+            return loss_of(network, batch)
+
+    remaining = torch.utils.data.Subset(samples, range(state["step"], options["steps"]))
+    loader_options = {"batch_size": None, "num_workers": options["workers"], "pin_memory": device.type == "cuda"}
+    loader = torch.utils.data.DataLoader(remaining, **loader_options)
+    held_out = torch.utils.data.DataLoader(validation, **loader_options)
+    progress = Progress(name, options["steps"], state["step"])
+    began, losses = time.monotonic() - state["seconds"], []
+    model.train()
+    for step, batch in enumerate(loader, start=state["step"]):
+        state["opened"].update(batch["opened"])
+        batch = to_device(batch)
+        for group in optimizer.param_groups:
+            group["lr"] = _learning_rate(step, options)
+        optimizer.zero_grad(set_to_none=True)
+        loss, _ = autocast_loss(model, batch)
+        if not torch.isfinite(loss):
+            raise InputError(f"{name}: expected a finite loss, found {float(loss)} at step {step + 1}, {batch['name']}")
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss.detach()))
+        progress.step(loss=losses[-1], best_dice=max(state["best_score"], 0))
+
+        if (step + 1) % options["validate_every"] == 0 or step + 1 == options["steps"]:
+            validation_loss, score = _validate(model, held_out, autocast_loss, score_of, to_device)
+            state["step"], state["seconds"] = step + 1, time.monotonic() - began
+            line = {"step": step + 1, "seconds": round(state["seconds"], 2), "loss": sum(losses) / len(losses)}
+            state["history"].append({**line, "validation_loss": validation_loss, "validation_dice": score})
+            losses = []
+            if score > state["best_score"]:
+                state["best_score"] = score
+                state["best"] = {key: value.detach().clone() for key, value in model.state_dict().items()}
+            with io.atomic(checkpoint) as beside:
+                saved = {"mark": mark, "model": model.state_dict(), "optimizer": optimizer.state_dict()}
+                torch.save({**saved, "random": torch.get_rng_state(), "state": state}, beside)
+    progress.close()
+
+    for batch in validation:
+        state["opened"].update(batch["opened"])
+    with io.atomic(output) as beside:
+        torch.save({key: value.cpu().contiguous() for key, value in state["best"].items()}, beside)
+    checkpoint.unlink(missing_ok=True)
+    return state["history"], state["opened"]
+
+
+def still_falling(history, tolerance=0.01):
+    """Whether the validation loss still fell by more than `tolerance` over the last fifth of the training."""
+    losses = [line["validation_loss"] for line in history]
+    tail = max(2, math.ceil(len(losses) / 5) + 1)
+    if len(losses) < 3:
+        return True
+    start, end = losses[-tail], min(losses[-tail + 1 :])
+    return start - end > tolerance * abs(start)

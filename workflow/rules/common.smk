@@ -1,0 +1,146 @@
+# Validation of the configuration, and the helpers that rules share.
+
+import os
+import sys
+from math import ceil
+from pathlib import Path
+
+WORKFLOW = Path(workflow.basedir) / "workflow"
+sys.path.insert(0, str(WORKFLOW))
+
+from ganreg import configuration
+from ganreg.configuration import canonical
+from ganreg.errors import InputError
+from ganreg.fingerprint import fingerprint
+from ganreg.get import bids
+from ganreg.register import programs
+
+# The interpreter that runs Snakemake runs the scripts, unless a conda environment comes before it; Snakemake drops
+# PYTHONPATH from the environment under --use-conda, so the commands bring it along.
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+shell.prefix(f"set -euo pipefail; export PYTHONPATH={WORKFLOW}; ")
+
+
+def checked(function, *arguments):
+    """Call a function of the configuration; a problem ends the run with its one line."""
+    try:
+        return function(*arguments)
+    except InputError as error:
+        sys.exit(f"error: {error}")
+
+
+checked(configuration.validate, config, WORKFLOW / "schemas" / "config.schema.yaml")
+
+EMBEDDED = config["dataset"] == "embedded"
+TASK = config["task"]
+# the modality in whose space labels and mask are comes first
+REFERENCE = "T1w" if EMBEDDED else config["bids"]["reference"]
+MODALITIES = list(dict.fromkeys([REFERENCE, TASK["fixed"], TASK["moving"]]))
+OTHERS = MODALITIES[1:]
+if EMBEDDED:
+    SUBJECTS = [f"{number:02d}" for number in range(1, config["cohort"]["subjects"] + 1)]
+    LABEL_TABLE = str(Path(workflow.basedir) / "resources" / "labels" / "cerebra.tsv")
+    DATASET = "embedded (simulated)"
+else:
+    SUBJECTS = checked(bids.select_subjects, config["bids"], MODALITIES)
+    LABEL_TABLE = config["bids"]["label_table"]
+    DATASET = config["bids"]["name"]
+ATLAS = [TASK["atlas"]] if TASK["pairs"] == "atlas_to_subject" else []
+# the atlas is preprocessed like a subject, but never in a fold
+FOLD_SUBJECTS = [subject for subject in SUBJECTS if subject not in ATLAS]
+ALL_SUBJECTS = sorted({*SUBJECTS, *ATLAS})
+checked(configuration.validate_subjects, config, FOLD_SUBJECTS)
+if ATLAS and not EMBEDDED and ATLAS[0] not in SUBJECTS:
+    sys.exit(f"error: config: task.atlas: expected one of the subjects, found {ATLAS[0]}")
+
+METHODS = config["registration"]["methods"]
+if not programs.find("reg_f3d") and "conda" not in str(workflow.deployment_settings.deployment_method).lower():
+    if left_out := [method for method in METHODS if method.startswith("niftyreg")]:
+        logger.warning(f"NiftyReg is not installed: left out {', '.join(left_out)} (`make setup` builds it).")
+        METHODS = [method for method in METHODS if method not in left_out]
+SYN = [method for method in METHODS if method.startswith("syn_")]
+NIFTYREG = [method for method in METHODS if method.startswith("niftyreg_")]
+BATCHED = SYN + NIFTYREG
+VOXELMORPH = [method for method in METHODS if method.startswith("voxelmorph")]
+UNET = [method for method in METHODS if method.startswith("unet_")]
+
+FOLDS = range(1, config["split"]["folds"] + 1)
+PAIRS_PER_FOLD = configuration.pairs_per_fold(config, len(FOLD_SUBJECTS))
+GRIDS = configuration.grids(config)
+PREPROCESSED = config["pathvars"]["results"] + "/preprocess"
+TRUTH_OPTION = f"--truth {config['pathvars']['results']}/bids/derivatives/truth" if EMBEDDED else ""
+
+
+wildcard_constraints:
+    subject="[A-Za-z0-9]+",
+    fold="[0-9]+",
+    batch="[0-9]+",
+    method="[a-z0-9_]+",
+
+
+def code(script, env):
+    """Fingerprint of a script's logic and tools, for a rule's params."""
+    return fingerprint(WORKFLOW / "scripts" / f"{script}.py", WORKFLOW, Path(workflow.basedir) / "envs" / f"{env}.yaml")
+
+
+def raw_file(subject, kind):
+    """A subject's raw file. Kinds: a modality, labels, mask (an empty list where there is none)."""
+    if EMBEDDED:
+        truth = f"<results>/bids/derivatives/truth/sub-{subject}/anat/sub-{subject}"
+        derived = {"labels": f"{truth}_dseg.nii.gz", "mask": f"{truth}_desc-brain_mask.nii.gz"}
+        return derived.get(kind) or f"<results>/bids/sub-{subject}/anat/sub-{subject}_{kind}.nii.gz"
+    pattern = config["bids"][kind] if kind in ("labels", "mask") else config["bids"]["image"]
+    return str(Path(config["bids"]["root"]) / pattern.format(subject=subject, modality=kind)) if pattern else []
+
+
+def raw(*kinds):
+    """Input function of `raw_file` for the wildcard `subject`."""
+    return lambda wildcards: [path for kind in kinds if (path := raw_file(wildcards.subject, kind))]
+
+
+def preprocessed(name, subjects=None):
+    """A preprocessed file of one subject (wildcard), or of several."""
+    pattern = f"<results>/preprocess/sub-{{subject}}/anat/sub-{{subject}}_{name}"
+    return pattern if subjects is None else expand(pattern, subject=subjects)
+
+
+def preprocessed_pairs(*names):
+    """Preprocessed images of both modalities of the task, and other files, of all subjects."""
+    images = [f"desc-preproc_{modality}.nii.gz" for modality in sorted({TASK["fixed"], TASK["moving"]})]
+    return [path for name in [*images, *names] for path in preprocessed(name, ALL_SUBJECTS)]
+
+
+def transforms_of(method, folds=FOLDS):
+    """Folders with the transforms of a method."""
+    if method not in BATCHED:
+        return expand("<results>/transforms/fold{fold}/{method}", fold=folds, method=method)
+    size = config["registration"]["pairs_per_batch"]
+    return [
+        f"<results>/transforms/fold{fold}/{method}/batch{batch}"
+        for fold in folds
+        for batch in range(1, ceil(PAIRS_PER_FOLD[fold - 1] / size) + 1)
+    ]
+
+
+def network_of(method):
+    """The configuration block of a method's network."""
+    return config["unet" if method.startswith("unet_") else method]
+
+
+def manifests_of(methods):
+    """Manifests of the trained models of some methods."""
+    trained = [method for method in methods if method in VOXELMORPH + UNET]
+    return expand("<results>/models/fold{fold}/{method}.json", fold=FOLDS, method=trained)
+
+
+def registration_options(settings, batched=False):
+    """What a register rule hands its script: the method's own block and what both images are."""
+    block = {"settings": settings, "fixed": TASK["fixed"], "moving": TASK["moving"]}
+    if batched:
+        block["pairs_per_batch"] = config["registration"]["pairs_per_batch"]
+    return canonical(block)
+
+
+def transforms_output(path):
+    """A folder of transforms, kept or not as the configuration says."""
+    return directory(path) if config["registration"]["keep_transforms"] else temp(directory(path))

@@ -1,0 +1,127 @@
+# From transform files alone to the long tables and the report's tables.
+
+
+rule evaluate_pairs:
+    """Measure one method's test pairs, whatever wrote their transforms."""
+    input:
+        folds="<results>/split/folds.json",
+        structures="<results>/preprocess/dseg.tsv",
+        labels=preprocessed("res-evaluation_dseg.nii.gz", ALL_SUBJECTS),
+        affines=preprocessed(f"from-template_to-{REFERENCE}_xfm.txt", ALL_SUBJECTS),
+        transforms=lambda wildcards: transforms_of(wildcards.method),
+        manifests=lambda wildcards: manifests_of([wildcards.method]),
+        truth=(
+            expand(
+                "<results>/bids/derivatives/truth/sub-{subject}/anat/sub-{subject}_{ends}_desc-true_xfm.nii.gz",
+                subject=ALL_SUBJECTS,
+                ends=["from-T1w_to-template", "from-template_to-T1w"],
+            )
+            if EMBEDDED
+            else []
+        ),
+    output:
+        structures="<results>/metrics/methods/{method}_structures.csv",
+        pairs="<results>/metrics/methods/{method}_pairs.csv",
+    params:
+        options=canonical({"dataset": DATASET}),
+        code=code("evaluate_pairs", "torch"),
+    log:
+        "<logs>/evaluate_pairs/{method}.log",
+    benchmark:
+        "<benchmarks>/evaluate_pairs/{method}.jsonl"
+    conda:
+        "../../envs/torch.yaml"
+    shell:
+        """
+        python {WORKFLOW:q}/scripts/evaluate_pairs.py \
+            --options {params.options:q} \
+            --folds {input.folds:q} \
+            --method {wildcards.method} \
+            --structures {input.structures:q} \
+            --subjects {PREPROCESSED:q} \
+            --transforms {input.transforms:q} \
+            --manifests {input.manifests:q} \
+            {TRUTH_OPTION} \
+            --output-structures {output.structures:q} \
+            --output-pairs {output.pairs:q} \
+            > {log:q} 2>&1
+        """
+
+
+rule collect_metrics:
+    """Join the methods' measurements: the long table, the per-pair table, the cost table."""
+    input:
+        structures=expand("<results>/metrics/methods/{method}_structures.csv", method=METHODS),
+        pairs=expand("<results>/metrics/methods/{method}_pairs.csv", method=METHODS),
+        transforms=[folder for method in METHODS for folder in transforms_of(method)],
+    output:
+        structures="<results>/metrics/structures.csv",
+        pairs="<results>/metrics/pairs.csv",
+        cost="<results>/metrics/cost.csv",
+    params:
+        options=canonical({"dataset": DATASET, "exclude": config["evaluation"]["exclude"]}),
+        code=code("collect_metrics", "report"),
+    log:
+        "<logs>/collect_metrics.log",
+    conda:
+        "../../envs/report.yaml"
+    shell:
+        """
+        python {WORKFLOW:q}/scripts/collect_metrics.py \
+            --options {params.options:q} \
+            --structures {input.structures:q} \
+            --pairs {input.pairs:q} \
+            --transforms {input.transforms:q} \
+            --output-structures {output.structures:q} \
+            --output-pairs {output.pairs:q} \
+            --output-cost {output.cost:q} \
+            > {log:q} 2>&1
+        """
+
+
+rule report_dice:
+    """The five-fold Dice report: Table 1, Table 2 and the cost table."""
+    input:
+        folds="<results>/split/folds.json",
+        structures="<results>/metrics/structures.csv",
+        pairs="<results>/metrics/pairs.csv",
+        cost="<results>/metrics/cost.csv",
+        manifests=manifests_of(METHODS),
+        paper=Path(workflow.basedir) / "resources" / "paper_results.csv",
+    output:
+        table1=report(
+            multiext("<results>/tables/table1", ".csv", ".md", ".json"),
+            caption="../report/table1.rst",
+            category="Tables",
+        ),
+        table2=multiext("<results>/tables/table2", ".csv", ".md", ".json"),
+        cost=multiext("<results>/tables/cost", ".csv", ".md", ".json"),
+    params:
+        options=canonical(
+            {
+                "dataset": DATASET,
+                "simulated": EMBEDDED,
+                "task": f"{TASK['pairs']} {TASK['moving']} to {TASK['fixed']}",
+                "methods": METHODS,
+                "reference_method": config["registration"]["reference_method"],
+                "evaluation": {key: config["evaluation"][key] for key in ("bootstrap", "seed")},
+            }
+        ),
+        code=code("report_dice", "report"),
+    log:
+        "<logs>/report_dice.log",
+    conda:
+        "../../envs/report.yaml"
+    shell:
+        """
+        python {WORKFLOW:q}/scripts/report_dice.py \
+            --options {params.options:q} \
+            --folds {input.folds:q} \
+            --structures {input.structures:q} \
+            --pairs {input.pairs:q} \
+            --cost {input.cost:q} \
+            --manifests {input.manifests:q} \
+            --paper {input.paper:q} \
+            --output "$(dirname {output.table1[0]:q})" \
+            > {log:q} 2>&1
+        """

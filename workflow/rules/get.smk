@@ -1,0 +1,68 @@
+# The template space and the data set as raw BIDS.
+
+
+rule get_template:
+    """Write the template space and the list of evaluation structures."""
+    input:
+        label_table=LABEL_TABLE,
+        own=[path for path in config["template"].values() if path],
+    output:
+        folder=directory("<results>/template"),
+        structures="<results>/preprocess/dseg.tsv",
+    params:
+        options=canonical(config["template"]),
+        code=code("get_template", "imaging"),
+    log:
+        "<logs>/get_template.log",
+    benchmark:
+        "<benchmarks>/get_template.jsonl"
+    conda:
+        "../../envs/imaging.yaml"
+    shell:
+        """
+        python {WORKFLOW:q}/scripts/get_template.py \
+            --options {params.options:q} \
+            --label-table {input.label_table:q} \
+            --output {output.folder:q} \
+            --structures {output.structures:q} \
+            > {log:q} 2>&1
+        """
+
+
+if EMBEDDED:
+
+    rule get_cohort:
+        """Simulate one subject as raw BIDS, with labels, mask and true fields as derivatives."""
+        input:
+            template="<results>/template",
+        output:
+            t1w="<results>/bids/sub-{subject}/anat/sub-{subject}_T1w.nii.gz",
+            t2w="<results>/bids/sub-{subject}/anat/sub-{subject}_T2w.nii.gz",
+            mask="<results>/bids/derivatives/truth/sub-{subject}/anat/sub-{subject}_desc-brain_mask.nii.gz",
+            dseg="<results>/bids/derivatives/truth/sub-{subject}/anat/sub-{subject}_dseg.nii.gz",
+            to_template="<results>/bids/derivatives/truth/sub-{subject}/anat/sub-{subject}_from-T1w_to-template_desc-true_xfm.nii.gz",
+            from_template="<results>/bids/derivatives/truth/sub-{subject}/anat/sub-{subject}_from-template_to-T1w_desc-true_xfm.nii.gz",
+        params:
+            # the number of subjects changes no subject
+            options=canonical({k: v for k, v in config["cohort"].items() if k != "subjects"}),
+            code=code("get_cohort", "torch"),
+        log:
+            "<logs>/get_cohort/{subject}.log",
+        benchmark:
+            "<benchmarks>/get_cohort/{subject}.jsonl"
+        conda:
+            "../../envs/torch.yaml"
+        shell:
+            """
+            python {WORKFLOW:q}/scripts/get_cohort.py \
+                --options {params.options:q} \
+                --subject {wildcards.subject:q} \
+                --template {input.template:q} \
+                --t1w {output.t1w:q} \
+                --t2w {output.t2w:q} \
+                --mask {output.mask:q} \
+                --dseg {output.dseg:q} \
+                --to-template {output.to_template:q} \
+                --from-template {output.from_template:q} \
+                > {log:q} 2>&1
+            """

@@ -1,0 +1,136 @@
+# Raw BIDS to the working grid.
+
+
+rule align_subject:
+    """Find the brain mask, the rigid alignment between modalities and the affine to the template."""
+    input:
+        reference=raw(REFERENCE),
+        others=raw(*OTHERS),
+        labels=raw("labels"),
+        mask=raw("mask"),
+        template="<results>/template",
+    output:
+        mask=preprocessed(f"space-{REFERENCE}_desc-brain_mask.nii.gz"),
+        affine=preprocessed(f"from-template_to-{REFERENCE}_xfm.txt"),
+        rigid=[preprocessed(f"from-{REFERENCE}_to-{modality}_xfm.txt") for modality in OTHERS],
+    params:
+        options=canonical({"stripped": not EMBEDDED and config["bids"]["stripped"]}),
+        code=code("align_subject", "imaging"),
+    log:
+        "<logs>/align_subject/{subject}.log",
+    benchmark:
+        "<benchmarks>/align_subject/{subject}.jsonl"
+    conda:
+        "../../envs/imaging.yaml"
+    shell:
+        """
+        mask={input.mask:q}
+        python {WORKFLOW:q}/scripts/align_subject.py \
+            --options {params.options:q} \
+            --reference {input.reference:q} \
+            --labels {input.labels:q} \
+            ${{mask:+--mask "$mask"}} \
+            --template {input.template:q}/template_T1w.nii.gz \
+            --output-mask {output.mask:q} \
+            --output-affine {output.affine:q} \
+            --others {input.others:q} \
+            --output-rigid {output.rigid:q} \
+            > {log:q} 2>&1
+        """
+
+
+rule normalize_intensity:
+    """Z-score each modality over the brain mask (Eq. 1)."""
+    input:
+        mask=preprocessed(f"space-{REFERENCE}_desc-brain_mask.nii.gz"),
+        images=raw(*MODALITIES),
+        rigid=[preprocessed(f"from-{REFERENCE}_to-{modality}_xfm.txt") for modality in OTHERS],
+    output:
+        images=[preprocessed(f"desc-normalized_{modality}.nii.gz") for modality in MODALITIES],
+    params:
+        code=code("normalize_intensity", "imaging"),
+    log:
+        "<logs>/normalize_intensity/{subject}.log",
+    benchmark:
+        "<benchmarks>/normalize_intensity/{subject}.jsonl"
+    conda:
+        "../../envs/imaging.yaml"
+    shell:
+        """
+        python {WORKFLOW:q}/scripts/normalize_intensity.py \
+            --mask {input.mask:q} \
+            --images {input.images:q} \
+            --rigid {input.rigid:q} \
+            --outputs {output.images:q} \
+            > {log:q} 2>&1
+        """
+
+
+rule resample_bspline:
+    """One B-spline resampling onto the working grid; labels alongside, and on the evaluation grid."""
+    input:
+        template="<results>/template",
+        label_table=LABEL_TABLE,
+        mask=preprocessed(f"space-{REFERENCE}_desc-brain_mask.nii.gz"),
+        labels=raw("labels"),
+        images=[preprocessed(f"desc-normalized_{modality}.nii.gz") for modality in MODALITIES],
+        affine=preprocessed(f"from-template_to-{REFERENCE}_xfm.txt"),
+        rigid=[preprocessed(f"from-{REFERENCE}_to-{modality}_xfm.txt") for modality in OTHERS],
+    output:
+        images=[preprocessed(f"desc-preproc_{modality}.nii.gz") for modality in MODALITIES],
+        mask=preprocessed("desc-brain_mask.nii.gz"),
+        dseg=preprocessed("dseg.nii.gz"),
+        evaluation_dseg=preprocessed("res-evaluation_dseg.nii.gz"),
+    params:
+        options=canonical(GRIDS),
+        code=code("resample_bspline", "imaging"),
+    log:
+        "<logs>/resample_bspline/{subject}.log",
+    benchmark:
+        "<benchmarks>/resample_bspline/{subject}.jsonl"
+    conda:
+        "../../envs/imaging.yaml"
+    shell:
+        """
+        python {WORKFLOW:q}/scripts/resample_bspline.py \
+            --options {params.options:q} \
+            --template-mask {input.template:q}/template_mask.nii.gz \
+            --label-table {input.label_table:q} \
+            --mask {input.mask:q} \
+            --labels {input.labels:q} \
+            --affine {input.affine:q} \
+            --images {input.images:q} \
+            --rigid {input.rigid:q} \
+            --outputs {output.images:q} \
+            --output-mask {output.mask:q} \
+            --output-dseg {output.dseg:q} \
+            --output-evaluation-dseg {output.evaluation_dseg:q} \
+            > {log:q} 2>&1
+        """
+
+
+rule augment_classic:
+    """Augmented copies of one subject, to be looked at (Fig. 4)."""
+    input:
+        images=[preprocessed(f"desc-preproc_{modality}.nii.gz", FOLD_SUBJECTS[:1])[0] for modality in MODALITIES],
+        dseg=preprocessed("dseg.nii.gz", FOLD_SUBJECTS[:1]),
+    output:
+        directory(f"<results>/augment/sub-{FOLD_SUBJECTS[0]}"),
+    params:
+        options=canonical(config["augmentation"]),
+        code=code("augment_classic", "torch"),
+    log:
+        "<logs>/augment_classic.log",
+    benchmark:
+        "<benchmarks>/augment_classic.jsonl"
+    conda:
+        "../../envs/torch.yaml"
+    shell:
+        """
+        python {WORKFLOW:q}/scripts/augment_classic.py \
+            --options {params.options:q} \
+            --images {input.images:q} \
+            --dseg {input.dseg:q} \
+            --output {output:q} \
+            > {log:q} 2>&1
+        """

@@ -1,0 +1,253 @@
+# Each method turns the pairs of a fold into transform files.
+
+
+rule register_initial:
+    """The start: identity transforms after the affine alignment."""
+    input:
+        images=preprocessed_pairs(),
+        folds="<results>/split/folds.json",
+    output:
+        transforms_output("<results>/transforms/fold{fold}/initial"),
+    params:
+        options=registration_options({}),
+        code=code("register_initial", "imaging"),
+    log:
+        "<logs>/register_initial/fold{fold}.log",
+    benchmark:
+        "<benchmarks>/register_initial/fold{fold}.jsonl"
+    conda:
+        "../../envs/imaging.yaml"
+    shell:
+        """
+        python {WORKFLOW:q}/scripts/register_initial.py \
+            --options {params.options:q} \
+            --code {params.code} \
+            --folds {input.folds:q} \
+            --fold {wildcards.fold} \
+            --method initial \
+            --subjects {PREPROCESSED:q} \
+            --output {output:q} \
+            > {log:q} 2>&1
+        """
+
+
+rule register_syn:
+    """Register a batch of pairs with SyN."""
+    input:
+        images=preprocessed_pairs(),
+        folds="<results>/split/folds.json",
+    output:
+        transforms_output("<results>/transforms/fold{fold}/{method}/batch{batch}"),
+    params:
+        options=lambda wildcards: registration_options(config[wildcards.method], batched=True),
+        code=code("register_syn", "ants"),
+    log:
+        "<logs>/register_syn/fold{fold}_{method}_batch{batch}.log",
+    benchmark:
+        "<benchmarks>/register_syn/fold{fold}_{method}_batch{batch}.jsonl"
+    conda:
+        "../../envs/ants.yaml"
+    wildcard_constraints:
+        method="syn_[a-z]+",
+    shell:
+        """
+        python {WORKFLOW:q}/scripts/register_syn.py \
+            --options {params.options:q} \
+            --code {params.code} \
+            --folds {input.folds:q} \
+            --fold {wildcards.fold} \
+            --method {wildcards.method} \
+            --batch {wildcards.batch} \
+            --subjects {PREPROCESSED:q} \
+            --output {output:q} \
+            > {log:q} 2>&1
+        """
+
+
+rule register_niftyreg:
+    """Register a batch of pairs with NiftyReg."""
+    input:
+        images=preprocessed_pairs(),
+        folds="<results>/split/folds.json",
+    output:
+        transforms_output("<results>/transforms/fold{fold}/{method}/batch{batch}"),
+    params:
+        options=lambda wildcards: registration_options(config[wildcards.method], batched=True),
+        code=code("register_niftyreg", "niftyreg"),
+    log:
+        "<logs>/register_niftyreg/fold{fold}_{method}_batch{batch}.log",
+    benchmark:
+        "<benchmarks>/register_niftyreg/fold{fold}_{method}_batch{batch}.jsonl"
+    conda:
+        "../../envs/niftyreg.yaml"
+    wildcard_constraints:
+        method="niftyreg_[a-z]+",
+    shell:
+        """
+        python {WORKFLOW:q}/scripts/register_niftyreg.py \
+            --options {params.options:q} \
+            --code {params.code} \
+            --folds {input.folds:q} \
+            --fold {wildcards.fold} \
+            --method {wildcards.method} \
+            --batch {wildcards.batch} \
+            --subjects {PREPROCESSED:q} \
+            --output {output:q} \
+            > {log:q} 2>&1
+        """
+
+
+rule train_voxelmorph:
+    """Train VoxelMorph on one fold's training subjects."""
+    input:
+        images=preprocessed_pairs("desc-brain_mask.nii.gz", "dseg.nii.gz"),
+        structures="<results>/preprocess/dseg.tsv",
+        folds="<results>/split/folds.json",
+    output:
+        weights="<results>/models/fold{fold}/{method}.pt",
+        history="<results>/models/fold{fold}/{method}_history.jsonl",
+        manifest="<results>/models/fold{fold}/{method}.json",
+    params:
+        options=lambda wildcards: canonical({"settings": network_of(wildcards.method), "task": TASK}),
+        code=code("train_voxelmorph", "torch"),
+    log:
+        "<logs>/train_voxelmorph/fold{fold}_{method}.log",
+    benchmark:
+        "<benchmarks>/train_voxelmorph/fold{fold}_{method}.jsonl"
+    conda:
+        "../../envs/torch.yaml"
+    wildcard_constraints:
+        method="voxelmorph[0-9]",
+    threads: lambda wildcards: network_of(wildcards.method)["threads"]
+    resources:
+        gpu=1,
+    shell:
+        """
+        python {WORKFLOW:q}/scripts/train_voxelmorph.py \
+            --options {params.options:q} \
+            --code {params.code} \
+            --folds {input.folds:q} \
+            --fold {wildcards.fold} \
+            --method {wildcards.method} \
+            --subjects {PREPROCESSED:q} \
+            --structures {input.structures:q} \
+            --weights {output.weights:q} \
+            --history {output.history:q} \
+            --manifest {output.manifest:q} \
+            > {log:q} 2>&1
+        """
+
+
+rule register_voxelmorph:
+    """Register a fold's test pairs with VoxelMorph."""
+    input:
+        images=preprocessed_pairs(),
+        folds="<results>/split/folds.json",
+        weights="<results>/models/fold{fold}/{method}.pt",
+    output:
+        transforms_output("<results>/transforms/fold{fold}/{method}"),
+    params:
+        options=lambda wildcards: registration_options(network_of(wildcards.method)),
+        code=code("register_voxelmorph", "torch"),
+    log:
+        "<logs>/register_voxelmorph/fold{fold}_{method}.log",
+    benchmark:
+        "<benchmarks>/register_voxelmorph/fold{fold}_{method}.jsonl"
+    conda:
+        "../../envs/torch.yaml"
+    wildcard_constraints:
+        method="voxelmorph[0-9]",
+    threads: lambda wildcards: network_of(wildcards.method)["threads"]
+    resources:
+        gpu=1,
+    shell:
+        """
+        python {WORKFLOW:q}/scripts/register_voxelmorph.py \
+            --options {params.options:q} \
+            --code {params.code} \
+            --folds {input.folds:q} \
+            --fold {wildcards.fold} \
+            --method {wildcards.method} \
+            --subjects {PREPROCESSED:q} \
+            --weights {input.weights:q} \
+            --output {output:q} \
+            > {log:q} 2>&1
+        """
+
+
+rule train_unet:
+    """Train the registration U-Net on one fold's training subjects."""
+    input:
+        images=preprocessed_pairs("desc-brain_mask.nii.gz", "dseg.nii.gz"),
+        structures="<results>/preprocess/dseg.tsv",
+        folds="<results>/split/folds.json",
+    output:
+        weights="<results>/models/fold{fold}/{method}.pt",
+        history="<results>/models/fold{fold}/{method}_history.jsonl",
+        manifest="<results>/models/fold{fold}/{method}.json",
+    params:
+        options=lambda wildcards: canonical({"settings": network_of(wildcards.method), "task": TASK}),
+        code=code("train_unet", "torch"),
+    log:
+        "<logs>/train_unet/fold{fold}_{method}.log",
+    benchmark:
+        "<benchmarks>/train_unet/fold{fold}_{method}.jsonl"
+    conda:
+        "../../envs/torch.yaml"
+    wildcard_constraints:
+        method="unet_[a-z_]+",
+    threads: lambda wildcards: network_of(wildcards.method)["threads"]
+    resources:
+        gpu=1,
+    shell:
+        """
+        python {WORKFLOW:q}/scripts/train_unet.py \
+            --options {params.options:q} \
+            --code {params.code} \
+            --folds {input.folds:q} \
+            --fold {wildcards.fold} \
+            --method {wildcards.method} \
+            --subjects {PREPROCESSED:q} \
+            --structures {input.structures:q} \
+            --weights {output.weights:q} \
+            --history {output.history:q} \
+            --manifest {output.manifest:q} \
+            > {log:q} 2>&1
+        """
+
+
+rule register_unet:
+    """Register a fold's test pairs with the registration U-Net."""
+    input:
+        images=preprocessed_pairs(),
+        folds="<results>/split/folds.json",
+        weights="<results>/models/fold{fold}/{method}.pt",
+    output:
+        transforms_output("<results>/transforms/fold{fold}/{method}"),
+    params:
+        options=lambda wildcards: registration_options(network_of(wildcards.method)),
+        code=code("register_unet", "torch"),
+    log:
+        "<logs>/register_unet/fold{fold}_{method}.log",
+    benchmark:
+        "<benchmarks>/register_unet/fold{fold}_{method}.jsonl"
+    conda:
+        "../../envs/torch.yaml"
+    wildcard_constraints:
+        method="unet_[a-z_]+",
+    threads: lambda wildcards: network_of(wildcards.method)["threads"]
+    resources:
+        gpu=1,
+    shell:
+        """
+        python {WORKFLOW:q}/scripts/register_unet.py \
+            --options {params.options:q} \
+            --code {params.code} \
+            --folds {input.folds:q} \
+            --fold {wildcards.fold} \
+            --method {wildcards.method} \
+            --subjects {PREPROCESSED:q} \
+            --weights {input.weights:q} \
+            --output {output:q} \
+            > {log:q} 2>&1
+        """

@@ -1,0 +1,225 @@
+# Figures and pictures of the tables; changing `plot` makes these anew and nothing else.
+
+# the resolved configuration, for the rule that asks Snakemake for its own graph
+os.environ["GANREG_CONFIG"] = canonical(config)
+
+
+def plot_options(*keys, **more):
+    """The part of the block `plot` that a figure uses, and what else it needs."""
+    return canonical({"plot": {key: config["plot"][key] for key in ("dpi", "palette", "font_size", *keys)}, **more})
+
+
+SHOWN_METHODS = [
+    method
+    for method in (next((m for m in ("syn_mi", *SYN) if m in METHODS), None), config["registration"]["reference_method"])
+    if method
+]
+
+
+rule plot_rulegraph:
+    """Draw the workflow itself (Fig. 1)."""
+    input:
+        snakefile=Path(workflow.basedir) / "Snakefile",
+    output:
+        png=report("<results>/figures/fig01_rulegraph.png", caption="../report/rulegraph.rst", category="Figures"),
+        others=multiext("<results>/figures/fig01_rulegraph", ".svg", ".csv"),
+    params:
+        options=plot_options(dataset=config["dataset"], methods=METHODS, pairs=TASK["pairs"]),
+        code=code("plot_rulegraph", "report"),
+    log:
+        "<logs>/plot_rulegraph.log",
+    conda:
+        "../../envs/report.yaml"
+    shell:
+        """
+        python {WORKFLOW:q}/scripts/plot_rulegraph.py \
+            --options {params.options:q} \
+            --snakefile {input.snakefile:q} \
+            --output {output.png:q} \
+            > {log:q} 2>&1
+        """
+
+
+rule plot_cohort:
+    """Draw the raw subjects and their labels."""
+    input:
+        fixed=[raw_file(subject, TASK["fixed"]) for subject in FOLD_SUBJECTS[:5]],
+        moving=[raw_file(subject, TASK["moving"]) for subject in FOLD_SUBJECTS[:5]],
+        labels=[raw_file(subject, "labels") for subject in FOLD_SUBJECTS[:5]],
+    output:
+        png=report("<results>/figures/fig03_cohort.png", caption="../report/cohort.rst", category="Figures"),
+        others=multiext("<results>/figures/fig03_cohort", ".svg", ".csv"),
+    params:
+        options=plot_options("slice"),
+        code=code("plot_cohort", "report"),
+    log:
+        "<logs>/plot_cohort.log",
+    conda:
+        "../../envs/report.yaml"
+    shell:
+        """
+        python {WORKFLOW:q}/scripts/plot_cohort.py \
+            --options {params.options:q} \
+            --fixed {input.fixed:q} \
+            --moving {input.moving:q} \
+            --labels {input.labels:q} \
+            --output {output.png:q} \
+            > {log:q} 2>&1
+        """
+
+
+rule plot_augmentation:
+    """Draw classic augmentation (Fig. 4)."""
+    input:
+        image=preprocessed(f"desc-preproc_{TASK['fixed']}.nii.gz", FOLD_SUBJECTS[:1]),
+        dseg=preprocessed("dseg.nii.gz", FOLD_SUBJECTS[:1]),
+        augmented=f"<results>/augment/sub-{FOLD_SUBJECTS[0]}",
+    output:
+        png=report("<results>/figures/fig04_augmentation.png", caption="../report/augmentation.rst", category="Figures"),
+        others=multiext("<results>/figures/fig04_augmentation", ".svg", ".csv"),
+    params:
+        options=plot_options("slice", modality=TASK["fixed"]),
+        code=code("plot_augmentation", "report"),
+    log:
+        "<logs>/plot_augmentation.log",
+    conda:
+        "../../envs/report.yaml"
+    shell:
+        """
+        python {WORKFLOW:q}/scripts/plot_augmentation.py \
+            --options {params.options:q} \
+            --image {input.image:q} \
+            --dseg {input.dseg:q} \
+            --augmented {input.augmented:q} \
+            --output {output.png:q} \
+            > {log:q} 2>&1
+        """
+
+
+rule plot_registration:
+    """Draw one registered test pair (Fig. 10)."""
+    input:
+        folds="<results>/split/folds.json",
+        subjects=preprocessed_pairs("dseg.nii.gz"),
+        measured="<results>/metrics/structures.csv",
+        transforms=[folder for method in SHOWN_METHODS for folder in transforms_of(method, [1])],
+    output:
+        png=report("<results>/figures/fig10_registration.png", caption="../report/registration.rst", category="Figures"),
+        others=multiext("<results>/figures/fig10_registration", ".svg", ".csv"),
+    params:
+        options=plot_options("slice", methods=SHOWN_METHODS, fixed=TASK["fixed"], moving=TASK["moving"]),
+        code=code("plot_registration", "torch"),
+    log:
+        "<logs>/plot_registration.log",
+    conda:
+        "../../envs/torch.yaml"
+    shell:
+        """
+        python {WORKFLOW:q}/scripts/plot_registration.py \
+            --options {params.options:q} \
+            --folds {input.folds:q} \
+            --subjects {PREPROCESSED:q} \
+            --measured {input.measured:q} \
+            --transforms {input.transforms:q} \
+            --output {output.png:q} \
+            > {log:q} 2>&1
+        """
+
+
+rule plot_comparison:
+    """Draw the comparison of methods, a point for each subject (Fig. 11)."""
+    input:
+        table="<results>/tables/table1.csv",
+        structures="<results>/metrics/structures.csv",
+    output:
+        png=report("<results>/figures/fig11_comparison.png", caption="../report/comparison.rst", category="Figures"),
+        others=multiext("<results>/figures/fig11_comparison", ".svg", ".csv"),
+    params:
+        options=plot_options(),
+        code=code("plot_comparison", "report"),
+    log:
+        "<logs>/plot_comparison.log",
+    conda:
+        "../../envs/report.yaml"
+    shell:
+        """
+        python {WORKFLOW:q}/scripts/plot_comparison.py \
+            --options {params.options:q} \
+            --table {input.table:q} \
+            --structures {input.structures:q} \
+            --output {output.png:q} \
+            > {log:q} 2>&1
+        """
+
+
+rule plot_losses:
+    """Draw the networks' training."""
+    input:
+        histories=expand("<results>/models/fold{fold}/{method}_history.jsonl", fold=FOLDS, method=VOXELMORPH + UNET),
+    output:
+        png=report("<results>/figures/fig12_losses.png", caption="../report/losses.rst", category="Figures"),
+        others=multiext("<results>/figures/fig12_losses", ".svg", ".csv"),
+    params:
+        options=plot_options(),
+        code=code("plot_losses", "report"),
+    log:
+        "<logs>/plot_losses.log",
+    conda:
+        "../../envs/report.yaml"
+    shell:
+        """
+        python {WORKFLOW:q}/scripts/plot_losses.py \
+            --options {params.options:q} \
+            --histories {input.histories:q} \
+            --output {output.png:q} \
+            > {log:q} 2>&1
+        """
+
+
+rule plot_tables:
+    """Draw Table 1 and Table 2 as pictures."""
+    input:
+        table1="<results>/tables/table1.csv",
+        table2="<results>/tables/table2.csv",
+        caption1="<results>/tables/table1.json",
+        caption2="<results>/tables/table2.json",
+    output:
+        table1=report("<results>/tables/table1.png", caption="../report/table1.rst", category="Tables"),
+        table2=report("<results>/tables/table2.png", caption="../report/table2.rst", category="Tables"),
+    params:
+        options=plot_options(),
+        code=code("plot_tables", "report"),
+    log:
+        "<logs>/plot_tables.log",
+    conda:
+        "../../envs/report.yaml"
+    shell:
+        """
+        python {WORKFLOW:q}/scripts/plot_tables.py \
+            --options {params.options:q} \
+            --table1 {input.table1:q} \
+            --table2 {input.table2:q} \
+            --caption1 {input.caption1:q} \
+            --caption2 {input.caption2:q} \
+            --output1 {output.table1:q} \
+            --output2 {output.table2:q} \
+            > {log:q} 2>&1
+        """
+
+
+rule tables:
+    """The tables alone."""
+    input:
+        rules.report_dice.output,
+        rules.plot_tables.output,
+
+
+rule figures:
+    """The figures alone."""
+    input:
+        rules.plot_rulegraph.output,
+        rules.plot_cohort.output,
+        rules.plot_augmentation.output,
+        rules.plot_registration.output,
+        rules.plot_comparison.output,
+        rules.plot_losses.output if VOXELMORPH + UNET else [],

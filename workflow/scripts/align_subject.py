@@ -1,0 +1,55 @@
+"""Find a subject's brain mask, its rigid alignment between modalities and its affine to the template."""
+
+import numpy as np
+
+from ganreg import cli, io
+from ganreg.errors import InputError
+from ganreg.preprocess import align, labels
+from ganreg.spatial import itk
+
+# a head holds 0.6 to 2.2 litres of brain; outside of that the mask is of something else
+BRAIN_LITRES = (0.6, 2.2)
+
+
+def find_mask(args, reference):
+    """Brain mask on the reference image's grid: its own file, else a stripped image's, else the labels'."""
+    if args.mask:
+        image, path = io.load(args.mask), args.mask
+        mask = np.asarray(image.dataobj) > 0.5
+    elif args.options["stripped"]:
+        image, path = reference, args.reference
+        mask = np.asarray(reference.dataobj) > 0
+    else:
+        image, path = io.load_labels(args.labels), args.labels
+        mask = labels.brain_mask(np.asarray(image.dataobj))
+    io.require_same_grid(reference, args.reference, image, path)
+    litres = mask.sum() * abs(np.linalg.det(image.affine[:3, :3])) / 1e6
+    if not BRAIN_LITRES[0] <= litres <= BRAIN_LITRES[1]:
+        low, high = BRAIN_LITRES
+        raise InputError(f"{path}: expected a brain of {low} to {high} litres, found {litres:.2f}")
+    return mask
+
+
+def main(argv=None):
+    parser = cli.add_paths(cli.parser(__doc__), "reference", "labels", "template", "output_mask", "output_affine")
+    parser.add_argument("--mask", help="brain mask, where there is one")
+    parser.add_argument("--others", nargs="*", default=[], help="the other modalities' images")
+    parser.add_argument("--output-rigid", nargs="*", default=[], help="one for each of the others")
+    args = parser.parse_args(argv)
+    reference = io.load_image(args.reference)
+    mask = find_mask(args, reference)
+    template = io.load_image(args.template)
+    affine = align.align_affine(
+        np.asarray(template.dataobj), template.affine, reference, mask, args.reference
+    )
+    io.save(args.output_mask, mask, reference.affine, np.uint8)
+    for other, output in zip(args.others, args.output_rigid, strict=True):
+        rigid = align.align_rigid(reference, io.load_image(other), other)
+        with io.atomic(output) as beside:
+            np.savetxt(beside, itk.affine_matrix(rigid), fmt="%.10f")
+    with io.atomic(args.output_affine) as beside:
+        np.savetxt(beside, itk.affine_matrix(affine), fmt="%.10f")
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,45 @@
+"""Measure one method's test pairs from its transform files: Dice, surface distance, regularity, true error."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from ganreg import cli, io
+from ganreg.evaluate import pairs
+
+
+def main(argv=None):
+    parser = cli.add_paths(
+        cli.parser(__doc__), "folds", "structures", "subjects", "output_structures", "output_pairs", many=("transforms",)
+    )
+    parser.add_argument("--method", required=True)
+    parser.add_argument("--manifests", nargs="*", type=Path, default=[], help="what the models' data loaders opened")
+    parser.add_argument("--truth", help="folder of the cohort's true fields, where there is a truth")
+    args = parser.parse_args(argv)
+    folds = io.read_json(args.folds)["folds"]
+    pairs.refuse_leakage(args.manifests, folds)
+    transforms = {}
+    for folder in args.transforms:
+        # results/transforms/fold1/method[/batch1]
+        fold = next(int(part.removeprefix("fold")) for part in folder.parts if part.startswith("fold"))
+        transforms |= {(fold, path.name.removesuffix(".nii.gz")): path for path in folder.glob("*.nii.gz")}
+
+    def labels_of(subject):
+        return args.subjects / f"sub-{subject}" / "anat" / f"sub-{subject}_res-evaluation_dseg.nii.gz"
+
+    def true_field(subject, name):
+        if name == "affine":
+            return args.subjects / f"sub-{subject}" / "anat" / f"sub-{subject}_from-template_to-T1w_xfm.txt"
+        ends = {"to_template": "from-T1w_to-template", "from_template": "from-template_to-T1w"}[name]
+        return Path(args.truth) / f"sub-{subject}" / "anat" / f"sub-{subject}_{ends}_desc-true_xfm.nii.gz"
+
+    truth = pairs.TrueField(true_field) if args.truth else None
+    structures = pd.read_csv(args.structures, sep="\t")
+    dataset = args.options["dataset"]
+    tables = pairs.evaluate_pairs(folds, args.method, dataset, transforms, labels_of, structures, truth)
+    for path, table in zip((args.output_structures, args.output_pairs), tables, strict=True):
+        io.write_table(path, table)
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,36 @@
+"""Simulate one subject of the embedded cohort as raw BIDS, with its labels, mask and true fields as derivatives."""
+
+import numpy as np
+
+from ganreg import cli, io
+from ganreg.get import cohort, template
+from ganreg.spatial import transform_file
+
+# the atlas is the template itself
+ATLAS_NUMBER = 0
+
+
+def main(argv=None):
+    parser = cli.add_paths(
+        cli.parser(__doc__), "template", "t1w", "t2w", "mask", "dseg", "to_template", "from_template"
+    )
+    parser.add_argument("--subject", required=True)
+    args = parser.parse_args(argv)
+    files = {name: args.template / f"template_{name}.nii.gz" for name in ("T1w", "T2w", "mask", "dseg")}
+    volumes, affine = template.load_template(files)
+    number = int(args.subject) if args.subject.isdigit() else ATLAS_NUMBER
+    subject = cohort.simulate_subject(volumes, affine, number, args.options)
+    for modality, path in (("T1w", args.t1w), ("T2w", args.t2w)):
+        io.save(path, subject.images[modality], subject.image_affines[modality], np.int16)
+    io.save(args.mask, subject.mask, subject.image_affines["T1w"], np.uint8)
+    io.save(args.dseg, subject.labels, subject.image_affines["T1w"], np.int16)
+    for path, field, grid in (
+        (args.to_template, subject.to_template, subject.to_template_affine),
+        (args.from_template, subject.from_template, subject.from_template_affine),
+    ):
+        lps = np.moveaxis(field, 0, 3) * transform_file.RAS_TO_LPS
+        transform_file.write_transform_mm(path, lps, grid)
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,65 @@
+"""Draw Table 1 and Table 2 as pictures."""
+
+import pandas as pd
+
+from ganreg import cli, io
+from ganreg.report import style
+
+TABLE1 = {
+    "method": "method",
+    "labels_in_training": "labels in\ntraining",
+    "n_subjects": "subjects",
+    "dice_mean": "Dice",
+    "dice_sd_subjects": "SD between\nsubjects",
+    "dice_sd_structures": "SD structures\nx subjects",
+    "diff_reference": "reference\n- method",
+    "ci_low": "95 %\nlow",
+    "ci_high": "95 %\nhigh",
+    "p_holm": "p (Holm)",
+    "hd95_mm": "HD95\n(mm)",
+    "ndv_percent": "NDV\n(%)",
+    "folded_percent": "folded\n(%)",
+    "paper_dice": "paper's\nDice",
+}
+
+
+def draw(table, caption, options, output):
+    """Draw a data frame as a picture with a caption below."""
+    shown = table.copy()
+    for column in shown.select_dtypes("float"):
+        shown[column] = ["" if pd.isna(value) else f"{value:.3f}" for value in table[column]]
+    shown.iloc[:, 0] = [style.name_of(method) for method in shown.iloc[:, 0]]
+    size = {"figsize": (0.85 * len(shown.columns) + 1.2, 0.27 * len(shown) + 1.3)}
+    with style.figure(options, output, None, **size) as (drawn, axes):
+        axis = axes[0][0]
+        axis.set_axis_off()
+        widths = [0.16, *[0.84 / (len(shown.columns) - 1)] * (len(shown.columns) - 1)]
+        drawing = axis.table(
+            shown.values.tolist(), colLabels=list(shown.columns), colWidths=widths, cellLoc="right", loc="upper left",
+            bbox=[0, 0, 1, 1],
+        )  # fmt: skip
+        drawing.auto_set_font_size(False)
+        drawing.set_fontsize(options["font_size"] - 1)
+        for (row, column), cell in drawing.get_celld().items():
+            cell.set_linewidth(0)
+            cell.set_facecolor("#eeeeee" if row and row % 2 == 0 else "white")
+            if row == 0:
+                cell.set_height(cell.get_height() * 1.9)
+                cell.set_text_props(weight="bold")
+            if column == 0:
+                cell.set_text_props(ha="left")
+        drawn.supxlabel(caption, fontsize=options["font_size"] - 2, wrap=True, x=0.01, ha="left")
+
+
+def main(argv=None):
+    parser = cli.add_paths(cli.parser(__doc__), "table1", "table2", "caption1", "caption2", "output1", "output2")
+    args = parser.parse_args(argv)
+    options = args.options["plot"]
+    first, second = pd.read_csv(args.table1), pd.read_csv(args.table2)
+    draw(first[list(TABLE1)].rename(columns=TABLE1), io.read_json(args.caption1)["caption"], options, args.output1)
+    second = second.drop(columns="dataset").rename(columns=lambda name: name.replace("_", " "))
+    draw(second, io.read_json(args.caption2)["caption"], options, args.output2)
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,47 @@
+"""The five-fold Dice report: Table 1, Table 2 and the cost table, from the long tables."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from ganreg import cli, io, manifest
+from ganreg.evaluate import tables
+
+SIMULATED = "Simulated cohort: the numbers say how methods compare on it, not how they do on patients."
+
+
+def main(argv=None):
+    parser = cli.add_paths(cli.parser(__doc__), "folds", "structures", "pairs", "cost", "paper", "output")
+    parser.add_argument("--manifests", nargs="*", type=Path, default=[], help="manifests of the trained models")
+    args = parser.parse_args(argv)
+    options = args.options
+    structures, pairs, cost = (pd.read_csv(path) for path in (args.structures, args.pairs, args.cost))
+    trained = [io.read_json(path) for path in args.manifests]
+    unlabelled = {model["method"] for model in trained if not model["options"]["settings"]["dice"]}
+    under_trained = sorted({model["method"] for model in trained if model["under_trained"]})
+    info = {key: options[key] for key in ("dataset", "task")}
+    info |= {"folds_hash": io.read_json(args.folds)["hash"], "unlabelled": unlabelled}
+    methods, reference = options["methods"], options["reference_method"]
+    paper = pd.read_csv(args.paper)
+    first = tables.table1(structures, pairs, methods, reference, info, paper, options["evaluation"])
+    second = tables.table2(structures, methods, options["dataset"], paper)
+
+    notes = [SIMULATED] if options["simulated"] else []
+    notes.append(f"Measured on the test subjects of {len(second.filter(like='fold_').columns)} folds ({info['folds_hash']}).")
+    if under_trained:
+        notes.append(f"Under-trained (the validation loss still falls at the last step): {', '.join(under_trained)}.")
+    explained = f"Differences: {reference} minus method, 95 % bootstrap interval over subjects, Wilcoxon p after Holm."
+    captions = {"table1": " ".join([*notes, explained, "paper_dice: printed in the paper, on its own data."])}
+    captions["table2"] = " ".join([*notes, "sd: over folds.", "paper_mean: printed in the paper, on its own data."])
+    captions["cost"] = "Seconds and peak memory a pair, from preprocessed images to the transform file."
+    contents = {"table1": first, "table2": second, "cost": tables.cost_table(cost, methods)}
+    for name, table in contents.items():
+        io.write_table(args.output / f"{name}.csv", table)
+        io.write_text(args.output / f"{name}.md", tables.to_markdown(table, captions[name]))
+        opened = {} if name == "cost" else {str(path): io.sha256(path) for path in (args.structures, args.pairs)}
+        content = {"options": options, "seed": options["evaluation"]["seed"], "caption": captions[name]}
+        manifest.write(args.output / f"{name}.json", ["pandas", "scipy", "numpy"], opened=opened, **content)
+
+
+if __name__ == "__main__":
+    cli.run(main)
