@@ -15,6 +15,12 @@ pathvars:
 report: "workflow/report/workflow.rst"
 
 
+rule all:
+    """Everything: tables and figures."""
+    input:
+        lambda wildcards: [*rules.tables.input, *rules.figures.input],
+
+
 include: "workflow/rules/common.smk"
 include: "workflow/rules/get.smk"
 include: "workflow/rules/preprocess.smk"
@@ -22,11 +28,3 @@ include: "workflow/rules/split.smk"
 include: "workflow/rules/register.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/report.smk"
-
-
-rule all:
-    """Everything: tables and figures."""
-    input:
-        rules.tables.input,
-        rules.figures.input,
-    default_target: True

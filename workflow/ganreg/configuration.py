@@ -25,7 +25,9 @@ def _one_line(error):
         unknown = sorted(set(error.instance) - known)
         return f"config: {place}: expected one of {', '.join(sorted(known))}, found {', '.join(unknown)}"
     if error.validator == "enum":
-        return f"config: {place}: expected one of {', '.join(map(str, error.validator_value))}, found {error.instance!r}"
+        return (
+            f"config: {place}: expected one of {', '.join(map(str, error.validator_value))}, found {error.instance!r}"
+        )
     return f"config: {place}: expected {error.validator} {error.validator_value}, found {error.instance!r}"
 
 
@@ -43,7 +45,9 @@ def validate(config, schema_path):
         raise InputError(_one_line(errors[0]))
     for side in config["preprocess"]["shape"]:
         if side % SMALLEST_MULTIPLE:
-            message = f"config: preprocess.shape: expected multiples of {SMALLEST_MULTIPLE}, which the networks can halve"
+            message = (
+                f"config: preprocess.shape: expected multiples of {SMALLEST_MULTIPLE}, which the networks can halve"
+            )
             raise InputError(f"{message} four times, found {config['preprocess']['shape']}")
     registration = config["registration"]
     if registration["reference_method"] not in registration["methods"]:
@@ -64,7 +68,9 @@ def validate(config, schema_path):
     if len(config["voxelmorph1"]["encoder"]) > 4 or len(config["unet"]["features"]) > 4:
         raise InputError("config: voxelmorph1.encoder and unet.features: expected at most 4 stages, found more")
     if len(config["voxelmorph1"]["decoder"]) <= len(config["voxelmorph1"]["encoder"]):
-        raise InputError("config: voxelmorph1.decoder: expected more stages than the encoder has, found as many or fewer")
+        raise InputError(
+            "config: voxelmorph1.decoder: expected more stages than the encoder has, found as many or fewer"
+        )
 
 
 def validate_subjects(config, subjects):

@@ -124,10 +124,14 @@ def require_same_grid(first, first_path, second, second_path):
         Naming both files.
     """
     if first.shape[:3] != second.shape[:3]:
-        raise InputError(f"{second_path}: expected the shape of {first_path}, {first.shape[:3]}, found {second.shape[:3]}")
+        raise InputError(
+            f"{second_path}: expected the shape of {first_path}, {first.shape[:3]}, found {second.shape[:3]}"
+        )
     difference = np.abs(first.affine - second.affine).max()
     if difference > GRID_TOLERANCE_MM:
-        raise InputError(f"{second_path}: expected the affine of {first_path}, found one that differs by {difference:.3g}")
+        raise InputError(
+            f"{second_path}: expected the affine of {first_path}, found one that differs by {difference:.3g}"
+        )
 
 
 def write_text(path, text):

@@ -109,7 +109,8 @@ def train(name, model, samples, validation, loss_of, score_of, options, output, 
 
     def to_device(batch):
         return {
-            key: value.to(device, non_blocking=True) if torch.is_tensor(value) else value for key, value in batch.items()
+            key: value.to(device, non_blocking=True) if torch.is_tensor(value) else value
+            for key, value in batch.items()
         }
 
     def autocast_loss(network, batch):

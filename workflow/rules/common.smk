@@ -17,8 +17,8 @@ from ganreg.register import programs
 
 # The interpreter that runs Snakemake runs the scripts, unless a conda environment comes before it; Snakemake drops
 # PYTHONPATH from the environment under --use-conda, so the commands bring it along.
-os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-shell.prefix(f"set -euo pipefail; export PYTHONPATH={WORKFLOW}; ")
+os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), os.getenv("PATH", os.defpath)]))
+shell.prefix(f"set -euo pipefail; export PYTHONPATH='{WORKFLOW}' SCRIPTS='{WORKFLOW}/scripts'; ")
 
 
 def checked(function, *arguments):
@@ -67,8 +67,6 @@ UNET = [method for method in METHODS if method.startswith("unet_")]
 FOLDS = range(1, config["split"]["folds"] + 1)
 PAIRS_PER_FOLD = configuration.pairs_per_fold(config, len(FOLD_SUBJECTS))
 GRIDS = configuration.grids(config)
-PREPROCESSED = config["pathvars"]["results"] + "/preprocess"
-TRUTH_OPTION = f"--truth {config['pathvars']['results']}/bids/derivatives/truth" if EMBEDDED else ""
 
 
 wildcard_constraints:
@@ -104,6 +102,17 @@ def preprocessed(name, subjects=None):
     return pattern if subjects is None else expand(pattern, subject=subjects)
 
 
+def subjects_folder(wildcards, input):
+    """Folder of the preprocessed subjects, from the first of a rule's volumes."""
+    first = input.get("images") or input.get("labels") or input.get("subjects")
+    return str(Path(first[0]).parents[2])
+
+
+def truth_folder(wildcards, input):
+    """Folder of the cohort's true fields; empty where there is no truth."""
+    return str(Path(input.truth[0]).parents[2]) if input.truth else ""
+
+
 def preprocessed_pairs(*names):
     """Preprocessed images of both modalities of the task, and other files, of all subjects."""
     images = [f"desc-preproc_{modality}.nii.gz" for modality in sorted({TASK["fixed"], TASK["moving"]})]
@@ -134,7 +143,7 @@ def manifests_of(methods):
 
 
 def registration_options(settings, batched=False):
-    """What a register rule hands its script: the method's own block and what both images are."""
+    """What a register script is handed, as one string; the method's own block and what both images are."""
     block = {"settings": settings, "fixed": TASK["fixed"], "moving": TASK["moving"]}
     if batched:
         block["pairs_per_batch"] = config["registration"]["pairs_per_batch"]
@@ -144,3 +153,18 @@ def registration_options(settings, batched=False):
 def transforms_output(path):
     """A folder of transforms, kept or not as the configuration says."""
     return directory(path) if config["registration"]["keep_transforms"] else temp(directory(path))
+
+
+# The resolved configuration, for the figure that asks Snakemake for its own graph.
+os.environ.update(GANREG_CONFIG=canonical(config))
+
+# Fig. 10 shows the fairest SyN there is, and the method that others are compared with.
+SHOWN_METHODS = [
+    *[method for method in ("syn_mi", *SYN) if method in METHODS][:1],
+    config["registration"]["reference_method"],
+]
+
+
+def plot_options(*keys, **more):
+    """The part of the block `plot` that a figure uses, and what else it needs."""
+    return canonical({"plot": {key: config["plot"][key] for key in ("dpi", "palette", "font_size", *keys)}, **more})

@@ -22,26 +22,28 @@ rule evaluate_pairs:
     output:
         structures="<results>/metrics/methods/{method}_structures.csv",
         pairs="<results>/metrics/methods/{method}_pairs.csv",
-    params:
-        options=canonical({"dataset": DATASET}),
-        code=code("evaluate_pairs", "torch"),
     log:
         "<logs>/evaluate_pairs/{method}.log",
     benchmark:
         "<benchmarks>/evaluate_pairs/{method}.jsonl"
     conda:
         "../../envs/torch.yaml"
+    params:
+        options=canonical({"dataset": DATASET}),
+        code=code("evaluate_pairs", "torch"),
+        subjects=subjects_folder,
+        truth=truth_folder,
     shell:
         """
-        python {WORKFLOW:q}/scripts/evaluate_pairs.py \
+        python "$SCRIPTS/evaluate_pairs.py" \
             --options {params.options:q} \
             --folds {input.folds:q} \
             --method {wildcards.method} \
             --structures {input.structures:q} \
-            --subjects {PREPROCESSED:q} \
+            --subjects {params.subjects:q} \
             --transforms {input.transforms:q} \
             --manifests {input.manifests:q} \
-            {TRUTH_OPTION} \
+            --truth {params.truth:q} \
             --output-structures {output.structures:q} \
             --output-pairs {output.pairs:q} \
             > {log:q} 2>&1
@@ -58,16 +60,16 @@ rule collect_metrics:
         structures="<results>/metrics/structures.csv",
         pairs="<results>/metrics/pairs.csv",
         cost="<results>/metrics/cost.csv",
-    params:
-        options=canonical({"dataset": DATASET, "exclude": config["evaluation"]["exclude"]}),
-        code=code("collect_metrics", "report"),
     log:
         "<logs>/collect_metrics.log",
     conda:
         "../../envs/report.yaml"
+    params:
+        options=canonical({"dataset": DATASET, "exclude": config["evaluation"]["exclude"]}),
+        code=code("collect_metrics", "report"),
     shell:
         """
-        python {WORKFLOW:q}/scripts/collect_metrics.py \
+        python "$SCRIPTS/collect_metrics.py" \
             --options {params.options:q} \
             --structures {input.structures:q} \
             --pairs {input.pairs:q} \
@@ -96,6 +98,10 @@ rule report_dice:
         ),
         table2=multiext("<results>/tables/table2", ".csv", ".md", ".json"),
         cost=multiext("<results>/tables/cost", ".csv", ".md", ".json"),
+    log:
+        "<logs>/report_dice.log",
+    conda:
+        "../../envs/report.yaml"
     params:
         options=canonical(
             {
@@ -108,13 +114,9 @@ rule report_dice:
             }
         ),
         code=code("report_dice", "report"),
-    log:
-        "<logs>/report_dice.log",
-    conda:
-        "../../envs/report.yaml"
     shell:
         """
-        python {WORKFLOW:q}/scripts/report_dice.py \
+        python "$SCRIPTS/report_dice.py" \
             --options {params.options:q} \
             --folds {input.folds:q} \
             --structures {input.structures:q} \

@@ -9,18 +9,18 @@ rule get_template:
     output:
         folder=directory("<results>/template"),
         structures="<results>/preprocess/dseg.tsv",
-    params:
-        options=canonical(config["template"]),
-        code=code("get_template", "imaging"),
     log:
         "<logs>/get_template.log",
     benchmark:
         "<benchmarks>/get_template.jsonl"
     conda:
         "../../envs/imaging.yaml"
+    params:
+        options=canonical(config["template"]),
+        code=code("get_template", "imaging"),
     shell:
         """
-        python {WORKFLOW:q}/scripts/get_template.py \
+        python "$SCRIPTS/get_template.py" \
             --options {params.options:q} \
             --label-table {input.label_table:q} \
             --output {output.folder:q} \
@@ -42,19 +42,19 @@ if EMBEDDED:
             dseg="<results>/bids/derivatives/truth/sub-{subject}/anat/sub-{subject}_dseg.nii.gz",
             to_template="<results>/bids/derivatives/truth/sub-{subject}/anat/sub-{subject}_from-T1w_to-template_desc-true_xfm.nii.gz",
             from_template="<results>/bids/derivatives/truth/sub-{subject}/anat/sub-{subject}_from-template_to-T1w_desc-true_xfm.nii.gz",
-        params:
-            # the number of subjects changes no subject
-            options=canonical({k: v for k, v in config["cohort"].items() if k != "subjects"}),
-            code=code("get_cohort", "torch"),
         log:
             "<logs>/get_cohort/{subject}.log",
         benchmark:
             "<benchmarks>/get_cohort/{subject}.jsonl"
         conda:
             "../../envs/torch.yaml"
+        params:
+            # the number of subjects changes no subject
+            options=canonical({k: v for k, v in config["cohort"].items() if k != "subjects"}),
+            code=code("get_cohort", "torch"),
         shell:
             """
-            python {WORKFLOW:q}/scripts/get_cohort.py \
+            python "$SCRIPTS/get_cohort.py" \
                 --options {params.options:q} \
                 --subject {wildcards.subject:q} \
                 --template {input.template:q} \

@@ -13,19 +13,19 @@ rule align_subject:
         mask=preprocessed(f"space-{REFERENCE}_desc-brain_mask.nii.gz"),
         affine=preprocessed(f"from-template_to-{REFERENCE}_xfm.txt"),
         rigid=[preprocessed(f"from-{REFERENCE}_to-{modality}_xfm.txt") for modality in OTHERS],
-    params:
-        options=canonical({"stripped": not EMBEDDED and config["bids"]["stripped"]}),
-        code=code("align_subject", "imaging"),
     log:
         "<logs>/align_subject/{subject}.log",
     benchmark:
         "<benchmarks>/align_subject/{subject}.jsonl"
     conda:
         "../../envs/imaging.yaml"
+    params:
+        options=canonical({"stripped": not EMBEDDED and config["bids"]["stripped"]}),
+        code=code("align_subject", "imaging"),
     shell:
         """
         mask={input.mask:q}
-        python {WORKFLOW:q}/scripts/align_subject.py \
+        python "$SCRIPTS/align_subject.py" \
             --options {params.options:q} \
             --reference {input.reference:q} \
             --labels {input.labels:q} \
@@ -47,17 +47,17 @@ rule normalize_intensity:
         rigid=[preprocessed(f"from-{REFERENCE}_to-{modality}_xfm.txt") for modality in OTHERS],
     output:
         images=[preprocessed(f"desc-normalized_{modality}.nii.gz") for modality in MODALITIES],
-    params:
-        code=code("normalize_intensity", "imaging"),
     log:
         "<logs>/normalize_intensity/{subject}.log",
     benchmark:
         "<benchmarks>/normalize_intensity/{subject}.jsonl"
     conda:
         "../../envs/imaging.yaml"
+    params:
+        code=code("normalize_intensity", "imaging"),
     shell:
         """
-        python {WORKFLOW:q}/scripts/normalize_intensity.py \
+        python "$SCRIPTS/normalize_intensity.py" \
             --mask {input.mask:q} \
             --images {input.images:q} \
             --rigid {input.rigid:q} \
@@ -81,18 +81,18 @@ rule resample_bspline:
         mask=preprocessed("desc-brain_mask.nii.gz"),
         dseg=preprocessed("dseg.nii.gz"),
         evaluation_dseg=preprocessed("res-evaluation_dseg.nii.gz"),
-    params:
-        options=canonical(GRIDS),
-        code=code("resample_bspline", "imaging"),
     log:
         "<logs>/resample_bspline/{subject}.log",
     benchmark:
         "<benchmarks>/resample_bspline/{subject}.jsonl"
     conda:
         "../../envs/imaging.yaml"
+    params:
+        options=canonical(GRIDS),
+        code=code("resample_bspline", "imaging"),
     shell:
         """
-        python {WORKFLOW:q}/scripts/resample_bspline.py \
+        python "$SCRIPTS/resample_bspline.py" \
             --options {params.options:q} \
             --template-mask {input.template:q}/template_mask.nii.gz \
             --label-table {input.label_table:q} \
@@ -116,18 +116,18 @@ rule augment_classic:
         dseg=preprocessed("dseg.nii.gz", FOLD_SUBJECTS[:1]),
     output:
         directory(f"<results>/augment/sub-{FOLD_SUBJECTS[0]}"),
-    params:
-        options=canonical(config["augmentation"]),
-        code=code("augment_classic", "torch"),
     log:
         "<logs>/augment_classic.log",
     benchmark:
         "<benchmarks>/augment_classic.jsonl"
     conda:
         "../../envs/torch.yaml"
+    params:
+        options=canonical(config["augmentation"]),
+        code=code("augment_classic", "torch"),
     shell:
         """
-        python {WORKFLOW:q}/scripts/augment_classic.py \
+        python "$SCRIPTS/augment_classic.py" \
             --options {params.options:q} \
             --images {input.images:q} \
             --dseg {input.dseg:q} \

@@ -8,24 +8,25 @@ rule register_initial:
         folds="<results>/split/folds.json",
     output:
         transforms_output("<results>/transforms/fold{fold}/initial"),
-    params:
-        options=registration_options({}),
-        code=code("register_initial", "imaging"),
     log:
         "<logs>/register_initial/fold{fold}.log",
     benchmark:
         "<benchmarks>/register_initial/fold{fold}.jsonl"
     conda:
         "../../envs/imaging.yaml"
+    params:
+        options=registration_options({}),
+        code=code("register_initial", "imaging"),
+        subjects=subjects_folder,
     shell:
         """
-        python {WORKFLOW:q}/scripts/register_initial.py \
+        python "$SCRIPTS/register_initial.py" \
             --options {params.options:q} \
             --code {params.code} \
             --folds {input.folds:q} \
             --fold {wildcards.fold} \
             --method initial \
-            --subjects {PREPROCESSED:q} \
+            --subjects {params.subjects:q} \
             --output {output:q} \
             > {log:q} 2>&1
         """
@@ -38,27 +39,28 @@ rule register_syn:
         folds="<results>/split/folds.json",
     output:
         transforms_output("<results>/transforms/fold{fold}/{method}/batch{batch}"),
-    params:
-        options=lambda wildcards: registration_options(config[wildcards.method], batched=True),
-        code=code("register_syn", "ants"),
     log:
         "<logs>/register_syn/fold{fold}_{method}_batch{batch}.log",
     benchmark:
         "<benchmarks>/register_syn/fold{fold}_{method}_batch{batch}.jsonl"
-    conda:
-        "../../envs/ants.yaml"
     wildcard_constraints:
         method="syn_[a-z]+",
+    conda:
+        "../../envs/ants.yaml"
+    params:
+        options=lambda wildcards: registration_options(config[wildcards.method], batched=True),
+        code=code("register_syn", "ants"),
+        subjects=subjects_folder,
     shell:
         """
-        python {WORKFLOW:q}/scripts/register_syn.py \
+        python "$SCRIPTS/register_syn.py" \
             --options {params.options:q} \
             --code {params.code} \
             --folds {input.folds:q} \
             --fold {wildcards.fold} \
             --method {wildcards.method} \
             --batch {wildcards.batch} \
-            --subjects {PREPROCESSED:q} \
+            --subjects {params.subjects:q} \
             --output {output:q} \
             > {log:q} 2>&1
         """
@@ -71,27 +73,28 @@ rule register_niftyreg:
         folds="<results>/split/folds.json",
     output:
         transforms_output("<results>/transforms/fold{fold}/{method}/batch{batch}"),
-    params:
-        options=lambda wildcards: registration_options(config[wildcards.method], batched=True),
-        code=code("register_niftyreg", "niftyreg"),
     log:
         "<logs>/register_niftyreg/fold{fold}_{method}_batch{batch}.log",
     benchmark:
         "<benchmarks>/register_niftyreg/fold{fold}_{method}_batch{batch}.jsonl"
-    conda:
-        "../../envs/niftyreg.yaml"
     wildcard_constraints:
         method="niftyreg_[a-z]+",
+    conda:
+        "../../envs/niftyreg.yaml"
+    params:
+        options=lambda wildcards: registration_options(config[wildcards.method], batched=True),
+        code=code("register_niftyreg", "niftyreg"),
+        subjects=subjects_folder,
     shell:
         """
-        python {WORKFLOW:q}/scripts/register_niftyreg.py \
+        python "$SCRIPTS/register_niftyreg.py" \
             --options {params.options:q} \
             --code {params.code} \
             --folds {input.folds:q} \
             --fold {wildcards.fold} \
             --method {wildcards.method} \
             --batch {wildcards.batch} \
-            --subjects {PREPROCESSED:q} \
+            --subjects {params.subjects:q} \
             --output {output:q} \
             > {log:q} 2>&1
         """
@@ -107,29 +110,30 @@ rule train_voxelmorph:
         weights="<results>/models/fold{fold}/{method}.pt",
         history="<results>/models/fold{fold}/{method}_history.jsonl",
         manifest="<results>/models/fold{fold}/{method}.json",
-    params:
-        options=lambda wildcards: canonical({"settings": network_of(wildcards.method), "task": TASK}),
-        code=code("train_voxelmorph", "torch"),
     log:
         "<logs>/train_voxelmorph/fold{fold}_{method}.log",
     benchmark:
         "<benchmarks>/train_voxelmorph/fold{fold}_{method}.jsonl"
-    conda:
-        "../../envs/torch.yaml"
     wildcard_constraints:
         method="voxelmorph[0-9]",
+    conda:
+        "../../envs/torch.yaml"
     threads: lambda wildcards: network_of(wildcards.method)["threads"]
     resources:
         gpu=1,
+    params:
+        options=lambda wildcards: canonical({"settings": network_of(wildcards.method), "task": TASK}),
+        code=code("train_voxelmorph", "torch"),
+        subjects=subjects_folder,
     shell:
         """
-        python {WORKFLOW:q}/scripts/train_voxelmorph.py \
+        python "$SCRIPTS/train_voxelmorph.py" \
             --options {params.options:q} \
             --code {params.code} \
             --folds {input.folds:q} \
             --fold {wildcards.fold} \
             --method {wildcards.method} \
-            --subjects {PREPROCESSED:q} \
+            --subjects {params.subjects:q} \
             --structures {input.structures:q} \
             --weights {output.weights:q} \
             --history {output.history:q} \
@@ -146,29 +150,30 @@ rule register_voxelmorph:
         weights="<results>/models/fold{fold}/{method}.pt",
     output:
         transforms_output("<results>/transforms/fold{fold}/{method}"),
-    params:
-        options=lambda wildcards: registration_options(network_of(wildcards.method)),
-        code=code("register_voxelmorph", "torch"),
     log:
         "<logs>/register_voxelmorph/fold{fold}_{method}.log",
     benchmark:
         "<benchmarks>/register_voxelmorph/fold{fold}_{method}.jsonl"
-    conda:
-        "../../envs/torch.yaml"
     wildcard_constraints:
         method="voxelmorph[0-9]",
+    conda:
+        "../../envs/torch.yaml"
     threads: lambda wildcards: network_of(wildcards.method)["threads"]
     resources:
         gpu=1,
+    params:
+        options=lambda wildcards: registration_options(network_of(wildcards.method)),
+        code=code("register_voxelmorph", "torch"),
+        subjects=subjects_folder,
     shell:
         """
-        python {WORKFLOW:q}/scripts/register_voxelmorph.py \
+        python "$SCRIPTS/register_voxelmorph.py" \
             --options {params.options:q} \
             --code {params.code} \
             --folds {input.folds:q} \
             --fold {wildcards.fold} \
             --method {wildcards.method} \
-            --subjects {PREPROCESSED:q} \
+            --subjects {params.subjects:q} \
             --weights {input.weights:q} \
             --output {output:q} \
             > {log:q} 2>&1
@@ -185,29 +190,30 @@ rule train_unet:
         weights="<results>/models/fold{fold}/{method}.pt",
         history="<results>/models/fold{fold}/{method}_history.jsonl",
         manifest="<results>/models/fold{fold}/{method}.json",
-    params:
-        options=lambda wildcards: canonical({"settings": network_of(wildcards.method), "task": TASK}),
-        code=code("train_unet", "torch"),
     log:
         "<logs>/train_unet/fold{fold}_{method}.log",
     benchmark:
         "<benchmarks>/train_unet/fold{fold}_{method}.jsonl"
-    conda:
-        "../../envs/torch.yaml"
     wildcard_constraints:
         method="unet_[a-z_]+",
+    conda:
+        "../../envs/torch.yaml"
     threads: lambda wildcards: network_of(wildcards.method)["threads"]
     resources:
         gpu=1,
+    params:
+        options=lambda wildcards: canonical({"settings": network_of(wildcards.method), "task": TASK}),
+        code=code("train_unet", "torch"),
+        subjects=subjects_folder,
     shell:
         """
-        python {WORKFLOW:q}/scripts/train_unet.py \
+        python "$SCRIPTS/train_unet.py" \
             --options {params.options:q} \
             --code {params.code} \
             --folds {input.folds:q} \
             --fold {wildcards.fold} \
             --method {wildcards.method} \
-            --subjects {PREPROCESSED:q} \
+            --subjects {params.subjects:q} \
             --structures {input.structures:q} \
             --weights {output.weights:q} \
             --history {output.history:q} \
@@ -224,29 +230,30 @@ rule register_unet:
         weights="<results>/models/fold{fold}/{method}.pt",
     output:
         transforms_output("<results>/transforms/fold{fold}/{method}"),
-    params:
-        options=lambda wildcards: registration_options(network_of(wildcards.method)),
-        code=code("register_unet", "torch"),
     log:
         "<logs>/register_unet/fold{fold}_{method}.log",
     benchmark:
         "<benchmarks>/register_unet/fold{fold}_{method}.jsonl"
-    conda:
-        "../../envs/torch.yaml"
     wildcard_constraints:
         method="unet_[a-z_]+",
+    conda:
+        "../../envs/torch.yaml"
     threads: lambda wildcards: network_of(wildcards.method)["threads"]
     resources:
         gpu=1,
+    params:
+        options=lambda wildcards: registration_options(network_of(wildcards.method)),
+        code=code("register_unet", "torch"),
+        subjects=subjects_folder,
     shell:
         """
-        python {WORKFLOW:q}/scripts/register_unet.py \
+        python "$SCRIPTS/register_unet.py" \
             --options {params.options:q} \
             --code {params.code} \
             --folds {input.folds:q} \
             --fold {wildcards.fold} \
             --method {wildcards.method} \
-            --subjects {PREPROCESSED:q} \
+            --subjects {params.subjects:q} \
             --weights {input.weights:q} \
             --output {output:q} \
             > {log:q} 2>&1

@@ -1,20 +1,5 @@
 # Figures and pictures of the tables; changing `plot` makes these anew and nothing else.
 
-# the resolved configuration, for the rule that asks Snakemake for its own graph
-os.environ["GANREG_CONFIG"] = canonical(config)
-
-
-def plot_options(*keys, **more):
-    """The part of the block `plot` that a figure uses, and what else it needs."""
-    return canonical({"plot": {key: config["plot"][key] for key in ("dpi", "palette", "font_size", *keys)}, **more})
-
-
-SHOWN_METHODS = [
-    method
-    for method in (next((m for m in ("syn_mi", *SYN) if m in METHODS), None), config["registration"]["reference_method"])
-    if method
-]
-
 
 rule plot_rulegraph:
     """Draw the workflow itself (Fig. 1)."""
@@ -23,16 +8,16 @@ rule plot_rulegraph:
     output:
         png=report("<results>/figures/fig01_rulegraph.png", caption="../report/rulegraph.rst", category="Figures"),
         others=multiext("<results>/figures/fig01_rulegraph", ".svg", ".csv"),
-    params:
-        options=plot_options(dataset=config["dataset"], methods=METHODS, pairs=TASK["pairs"]),
-        code=code("plot_rulegraph", "report"),
     log:
         "<logs>/plot_rulegraph.log",
     conda:
         "../../envs/report.yaml"
+    params:
+        options=plot_options(dataset=config["dataset"], methods=METHODS, pairs=TASK["pairs"]),
+        code=code("plot_rulegraph", "report"),
     shell:
         """
-        python {WORKFLOW:q}/scripts/plot_rulegraph.py \
+        python "$SCRIPTS/plot_rulegraph.py" \
             --options {params.options:q} \
             --snakefile {input.snakefile:q} \
             --output {output.png:q} \
@@ -49,16 +34,16 @@ rule plot_cohort:
     output:
         png=report("<results>/figures/fig03_cohort.png", caption="../report/cohort.rst", category="Figures"),
         others=multiext("<results>/figures/fig03_cohort", ".svg", ".csv"),
-    params:
-        options=plot_options("slice"),
-        code=code("plot_cohort", "report"),
     log:
         "<logs>/plot_cohort.log",
     conda:
         "../../envs/report.yaml"
+    params:
+        options=plot_options("slice"),
+        code=code("plot_cohort", "report"),
     shell:
         """
-        python {WORKFLOW:q}/scripts/plot_cohort.py \
+        python "$SCRIPTS/plot_cohort.py" \
             --options {params.options:q} \
             --fixed {input.fixed:q} \
             --moving {input.moving:q} \
@@ -77,16 +62,16 @@ rule plot_augmentation:
     output:
         png=report("<results>/figures/fig04_augmentation.png", caption="../report/augmentation.rst", category="Figures"),
         others=multiext("<results>/figures/fig04_augmentation", ".svg", ".csv"),
-    params:
-        options=plot_options("slice", modality=TASK["fixed"]),
-        code=code("plot_augmentation", "report"),
     log:
         "<logs>/plot_augmentation.log",
     conda:
         "../../envs/report.yaml"
+    params:
+        options=plot_options("slice", modality=TASK["fixed"]),
+        code=code("plot_augmentation", "report"),
     shell:
         """
-        python {WORKFLOW:q}/scripts/plot_augmentation.py \
+        python "$SCRIPTS/plot_augmentation.py" \
             --options {params.options:q} \
             --image {input.image:q} \
             --dseg {input.dseg:q} \
@@ -106,19 +91,20 @@ rule plot_registration:
     output:
         png=report("<results>/figures/fig10_registration.png", caption="../report/registration.rst", category="Figures"),
         others=multiext("<results>/figures/fig10_registration", ".svg", ".csv"),
-    params:
-        options=plot_options("slice", methods=SHOWN_METHODS, fixed=TASK["fixed"], moving=TASK["moving"]),
-        code=code("plot_registration", "torch"),
     log:
         "<logs>/plot_registration.log",
     conda:
         "../../envs/torch.yaml"
+    params:
+        options=plot_options("slice", methods=SHOWN_METHODS, fixed=TASK["fixed"], moving=TASK["moving"]),
+        code=code("plot_registration", "torch"),
+        subjects=subjects_folder,
     shell:
         """
-        python {WORKFLOW:q}/scripts/plot_registration.py \
+        python "$SCRIPTS/plot_registration.py" \
             --options {params.options:q} \
             --folds {input.folds:q} \
-            --subjects {PREPROCESSED:q} \
+            --subjects {params.subjects:q} \
             --measured {input.measured:q} \
             --transforms {input.transforms:q} \
             --output {output.png:q} \
@@ -134,16 +120,16 @@ rule plot_comparison:
     output:
         png=report("<results>/figures/fig11_comparison.png", caption="../report/comparison.rst", category="Figures"),
         others=multiext("<results>/figures/fig11_comparison", ".svg", ".csv"),
-    params:
-        options=plot_options(),
-        code=code("plot_comparison", "report"),
     log:
         "<logs>/plot_comparison.log",
     conda:
         "../../envs/report.yaml"
+    params:
+        options=plot_options(),
+        code=code("plot_comparison", "report"),
     shell:
         """
-        python {WORKFLOW:q}/scripts/plot_comparison.py \
+        python "$SCRIPTS/plot_comparison.py" \
             --options {params.options:q} \
             --table {input.table:q} \
             --structures {input.structures:q} \
@@ -159,16 +145,16 @@ rule plot_losses:
     output:
         png=report("<results>/figures/fig12_losses.png", caption="../report/losses.rst", category="Figures"),
         others=multiext("<results>/figures/fig12_losses", ".svg", ".csv"),
-    params:
-        options=plot_options(),
-        code=code("plot_losses", "report"),
     log:
         "<logs>/plot_losses.log",
     conda:
         "../../envs/report.yaml"
+    params:
+        options=plot_options(),
+        code=code("plot_losses", "report"),
     shell:
         """
-        python {WORKFLOW:q}/scripts/plot_losses.py \
+        python "$SCRIPTS/plot_losses.py" \
             --options {params.options:q} \
             --histories {input.histories:q} \
             --output {output.png:q} \
@@ -186,16 +172,16 @@ rule plot_tables:
     output:
         table1=report("<results>/tables/table1.png", caption="../report/table1.rst", category="Tables"),
         table2=report("<results>/tables/table2.png", caption="../report/table2.rst", category="Tables"),
-    params:
-        options=plot_options(),
-        code=code("plot_tables", "report"),
     log:
         "<logs>/plot_tables.log",
     conda:
         "../../envs/report.yaml"
+    params:
+        options=plot_options(),
+        code=code("plot_tables", "report"),
     shell:
         """
-        python {WORKFLOW:q}/scripts/plot_tables.py \
+        python "$SCRIPTS/plot_tables.py" \
             --options {params.options:q} \
             --table1 {input.table1:q} \
             --table2 {input.table2:q} \

@@ -5,16 +5,16 @@ rule make_folds:
     """Seeded, subject-disjoint folds and their pair lists."""
     output:
         "<results>/split/folds.json",
-    params:
-        options=canonical({"subjects": FOLD_SUBJECTS, "split": config["split"], "task": TASK}),
-        code=code("make_folds", "imaging"),
     log:
         "<logs>/make_folds.log",
     conda:
         "../../envs/imaging.yaml"
+    params:
+        options=canonical({"subjects": FOLD_SUBJECTS, "split": config["split"], "task": TASK}),
+        code=code("make_folds", "imaging"),
     shell:
         """
-        python {WORKFLOW:q}/scripts/make_folds.py \
+        python "$SCRIPTS/make_folds.py" \
             --options {params.options:q} \
             --output {output:q} \
             > {log:q} 2>&1

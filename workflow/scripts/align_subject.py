@@ -39,9 +39,7 @@ def main(argv=None):
     reference = io.load_image(args.reference)
     mask = find_mask(args, reference)
     template = io.load_image(args.template)
-    affine = align.align_affine(
-        np.asarray(template.dataobj), template.affine, reference, mask, args.reference
-    )
+    affine = align.align_affine(np.asarray(template.dataobj), template.affine, reference, mask, args.reference)
     io.save(args.output_mask, mask, reference.affine, np.uint8)
     for other, output in zip(args.others, args.output_rigid, strict=True):
         rigid = align.align_rigid(reference, io.load_image(other), other)

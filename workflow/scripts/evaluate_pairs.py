@@ -10,7 +10,13 @@ from ganreg.evaluate import pairs
 
 def main(argv=None):
     parser = cli.add_paths(
-        cli.parser(__doc__), "folds", "structures", "subjects", "output_structures", "output_pairs", many=("transforms",)
+        cli.parser(__doc__),
+        "folds",
+        "structures",
+        "subjects",
+        "output_structures",
+        "output_pairs",
+        many=("transforms",),
     )
     parser.add_argument("--method", required=True)
     parser.add_argument("--manifests", nargs="*", type=Path, default=[], help="what the models' data loaders opened")

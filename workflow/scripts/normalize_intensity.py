@@ -11,7 +11,9 @@ from ganreg.spatial import itk
 
 def main(argv=None):
     parser = cli.add_paths(cli.parser(__doc__), "mask", many=("images", "outputs"))
-    parser.add_argument("--rigid", nargs="*", type=Path, default=[], help="reference-to-image matrices of all but the first")
+    parser.add_argument(
+        "--rigid", nargs="*", type=Path, default=[], help="reference-to-image matrices of all but the first"
+    )
     args = parser.parse_args(argv)
     brain = io.load_labels(args.mask)
     for index, (path, output) in enumerate(zip(args.images, args.outputs, strict=True)):

@@ -19,7 +19,11 @@ def main(argv=None):
     volumes = [(name, io.load(image), io.load_labels(dseg)) for name, image, dseg in pictures]
     data = pd.DataFrame(
         [
-            {"copy": name, "mean": np.asarray(image.dataobj).mean(), "labelled_voxels": int((np.asarray(d.dataobj) > 0).sum())}
+            {
+                "copy": name,
+                "mean": np.asarray(image.dataobj).mean(),
+                "labelled_voxels": int((np.asarray(d.dataobj) > 0).sum()),
+            }
             for name, image, d in volumes
         ]
     )

@@ -21,14 +21,25 @@ def main(argv=None):
         rng = np.random.default_rng(0)
         for row, (method, color) in enumerate(zip(table["method"], style.colors(options, len(table)), strict=True)):
             values = dice[method].to_numpy()
-            axis.scatter(values, row + rng.uniform(-0.18, 0.18, len(values)), s=12, color=color, alpha=0.6, linewidths=0)
+            axis.scatter(
+                values, row + rng.uniform(-0.18, 0.18, len(values)), s=12, color=color, alpha=0.6, linewidths=0
+            )
             axis.plot([values.mean()] * 2, [row - 0.32, row + 0.32], color=color, linewidth=2.5)
             printed = table["paper_dice"].iloc[row]
             if not np.isnan(printed):
                 axis.plot(printed, row, marker="D", markersize=5, markerfacecolor="none", color="black", linestyle="")
         axis.set_yticks(range(len(table)), [style.name_of(method) for method in table["method"]])
         axis.set_xlabel("Dice: mean of a test subject's structures")
-        axis.plot([], [], marker="D", markersize=5, markerfacecolor="none", color="black", linestyle="", label="paper, on its data")
+        axis.plot(
+            [],
+            [],
+            marker="D",
+            markersize=5,
+            markerfacecolor="none",
+            color="black",
+            linestyle="",
+            label="paper, on its data",
+        )
         axis.plot([], [], color="gray", linewidth=2.5, label="mean over subjects")
         axis.scatter([], [], s=12, color="gray", label="one subject")
         axis.legend(loc="upper left", bbox_to_anchor=(0, -0.16 - 0.3 / len(table)), ncols=3, frameon=False)

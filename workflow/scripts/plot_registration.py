@@ -15,9 +15,7 @@ def find_transform(folders, pair):
 
 
 def main(argv=None):
-    parser = cli.add_paths(
-        cli.parser(__doc__), "folds", "subjects", "measured", "output", many=("transforms",)
-    )
+    parser = cli.add_paths(cli.parser(__doc__), "folds", "subjects", "measured", "output", many=("transforms",))
     args = parser.parse_args(argv)
     options, methods = args.options["plot"], args.options["methods"]
     pair = io.read_json(args.folds)["folds"][0]["pairs"][0]

@@ -4,7 +4,6 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import networkx
 import pandas as pd
@@ -43,11 +42,15 @@ def main(argv=None):
         axis = axes[0][0]
         axis.set_axis_off()
         axis.margins(0.1)
-        networkx.draw_networkx_edges(graph, position, ax=axis, edge_color="#888888", node_size=1200, arrowsize=9, width=0.8)
+        networkx.draw_networkx_edges(
+            graph, position, ax=axis, edge_color="#888888", node_size=1200, arrowsize=9, width=0.8
+        )
         color = style.colors(options, 1)[0]
         for rule, (x, y) in position.items():
             box = {"boxstyle": "round,pad=0.35", "facecolor": "white", "edgecolor": color}
-            axis.text(x, y, rule.replace("_", "_\n", 1), ha="center", va="center", bbox=box, fontsize=options["font_size"] - 1)
+            axis.text(
+                x, y, rule.replace("_", "_\n", 1), ha="center", va="center", bbox=box, fontsize=options["font_size"] - 1
+            )
 
 
 if __name__ == "__main__":

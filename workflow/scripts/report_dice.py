@@ -27,7 +27,9 @@ def main(argv=None):
     second = tables.table2(structures, methods, options["dataset"], paper)
 
     notes = [SIMULATED] if options["simulated"] else []
-    notes.append(f"Measured on the test subjects of {len(second.filter(like='fold_').columns)} folds ({info['folds_hash']}).")
+    notes.append(
+        f"Measured on the test subjects of {len(second.filter(like='fold_').columns)} folds ({info['folds_hash']})."
+    )
     if under_trained:
         notes.append(f"Under-trained (the validation loss still falls at the last step): {', '.join(under_trained)}.")
     explained = f"Differences: {reference} minus method, 95 % bootstrap interval over subjects, Wilcoxon p after Holm."

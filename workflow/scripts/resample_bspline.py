@@ -16,7 +16,9 @@ def main(argv=None):
         cli.parser(__doc__), "template_mask", "affine", "mask", "labels", "label_table",
         "output_mask", "output_dseg", "output_evaluation_dseg", many=("images", "outputs"),
     )  # fmt: skip
-    parser.add_argument("--rigid", nargs="*", type=Path, default=[], help="reference-to-image matrices of all but the first")
+    parser.add_argument(
+        "--rigid", nargs="*", type=Path, default=[], help="reference-to-image matrices of all but the first"
+    )
     args = parser.parse_args(argv)
     template = io.load_labels(args.template_mask)
     template_mask = np.asarray(template.dataobj) > 0
@@ -46,7 +48,9 @@ def main(argv=None):
     for index, (path, output) in enumerate(zip(args.images, args.outputs, strict=True)):
         image = io.load_image(path)
         matrix = to_reference if index == 0 else np.loadtxt(args.rigid[index - 1]) @ to_reference
-        data = resample.resample_image(nib.Nifti1Image(image.dataobj, image.affine), itk.to_transform(matrix), shape, affine)
+        data = resample.resample_image(
+            nib.Nifti1Image(image.dataobj, image.affine), itk.to_transform(matrix), shape, affine
+        )
         io.save(output, np.where(mask, data, 0), affine)
 
 

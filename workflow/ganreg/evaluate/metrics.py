@@ -62,7 +62,9 @@ def regularity(displacement, mask):
         `folded_forward_percent`, `folded_central_percent`: voxels whose determinant is 0 or less; `ndv_percent`:
         non-diffeomorphic volume over the mask's; `sdlogj`: standard deviation of log(max(det, 1e-9)), central.
     """
-    forward, central = (jacobian.jacobian_determinant(displacement, scheme)[0][mask] for scheme in ("forward", "central"))
+    forward, central = (
+        jacobian.jacobian_determinant(displacement, scheme)[0][mask] for scheme in ("forward", "central")
+    )
     volume = jacobian.non_diffeomorphic_volume(displacement)[0][mask[:-1, :-1, :-1]]
     return {
         "folded_forward_percent": 100 * float((forward <= 0).double().mean()),

@@ -34,7 +34,9 @@ def refuse_leakage(manifests, folds):
         for subject in by_number[manifest["fold"]]["test"]:
             for opened in manifest["opened"]:
                 if f"sub-{subject}" in Path(opened).parts:
-                    raise InputError(f"{path}: expected no test subject among the training files, found sub-{subject}: {opened}")
+                    raise InputError(
+                        f"{path}: expected no test subject among the training files, found sub-{subject}: {opened}"
+                    )
 
 
 class TrueField:
@@ -137,4 +139,6 @@ def _true_error(displacement, mask, affine, truth, pair):
     voxels = np.argwhere(mask).T.astype(np.float64)
     moved = displacement[0].numpy()[:, mask]
     points = _apply(affine, voxels)
-    return float(np.linalg.norm(_apply(affine, voxels + moved) - truth(pair["fixed"], pair["moving"], points), axis=0).mean())
+    return float(
+        np.linalg.norm(_apply(affine, voxels + moved) - truth(pair["fixed"], pair["moving"], points), axis=0).mean()
+    )

@@ -24,7 +24,9 @@ def require_same_pairs(frame):
     for other in others:
         if difference := sets[first] ^ sets[other]:
             fold, pair, structure = sorted(difference)[0]
-            raise InputError(f"{other}: expected the pairs of {first}, found a difference at fold {fold}, {pair}, {structure}")
+            raise InputError(
+                f"{other}: expected the pairs of {first}, found a difference at fold {fold}, {pair}, {structure}"
+            )
 
 
 def subject_means(frame, column):
@@ -116,7 +118,10 @@ def table1(structures, pairs, methods, reference, info, paper, options):
         nothing = dict.fromkeys(["diff_reference", "ci_low", "ci_high", "p_holm", "effect_size"], np.nan)
         row |= nothing if method == reference else _comparison(dice[reference], dice[method], options)
         row |= {"hd95_mm": hd95[method].mean(), "ndv_percent": regularity["ndv_percent"].mean()}
-        row |= {"folded_percent": regularity["folded_forward_percent"].mean(), "paper_dice": printed.get(method, np.nan)}
+        row |= {
+            "folded_percent": regularity["folded_forward_percent"].mean(),
+            "paper_dice": printed.get(method, np.nan),
+        }
         rows.append(row)
     table = pd.DataFrame(rows)
     table["p_holm"] = holm(table["p_holm"])
@@ -150,7 +155,12 @@ def cost_table(cost, methods):
     rows = []
     for method in methods:
         own = cost[cost["method"] == method]
-        row = {"dataset": own["dataset"].iloc[0], "method": method, "n_pairs": len(own), "threads": own["threads"].max()}
+        row = {
+            "dataset": own["dataset"].iloc[0],
+            "method": method,
+            "n_pairs": len(own),
+            "threads": own["threads"].max(),
+        }
         row |= {"seconds_median": own["seconds"].median(), "seconds_max": own["seconds"].max()}
         rows.append({**row, "peak_mib_max": own["peak_mib"].max()})
     return pd.DataFrame(rows)

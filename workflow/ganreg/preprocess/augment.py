@@ -44,7 +44,10 @@ def augment(images, labels, affine, options, count):
     transform = build_transform(options)
     subject = torchio.Subject(
         dseg=torchio.LabelMap(tensor=torch.from_numpy(labels)[None], affine=affine),
-        **{name: torchio.ScalarImage(tensor=torch.from_numpy(data)[None], affine=affine) for name, data in images.items()},
+        **{
+            name: torchio.ScalarImage(tensor=torch.from_numpy(data)[None], affine=affine)
+            for name, data in images.items()
+        },
     )
     torch.manual_seed(options["seed"])
     copies = [transform(subject) for _ in range(count)]

@@ -27,7 +27,9 @@ def read_table(path):
     try:
         table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
     except (OSError, ValueError) as error:
-        raise InputError(f"{path}: expected a tab-separated label table, found none that can be read ({error})") from None
+        raise InputError(
+            f"{path}: expected a tab-separated label table, found none that can be read ({error})"
+        ) from None
     if missing := {"index", "name"} - set(table.columns):
         raise InputError(f"{path}: expected columns index and name, found no {' and no '.join(sorted(missing))}")
     try:

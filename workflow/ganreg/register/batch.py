@@ -13,8 +13,6 @@ from ganreg.progress import Progress, mark_of
 from ganreg.register.cost import COST_FILE
 
 
-
-
 def _peak_mib():
     """Peak resident memory of this process in MiB since `_reset_peak`; NaN where /proc does not tell."""
     with contextlib.suppress(OSError):

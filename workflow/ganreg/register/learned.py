@@ -148,9 +148,7 @@ def run_training(parser, argv):
     cli.set_threads(settings["threads"])
     fold = next(fold for fold in io.read_json(args.folds)["folds"] if fold["fold"] == args.fold)
     structures = pd.read_csv(args.structures, sep="\t")
-    history, opened = train(
-        args.method, settings, fold, task, structures, args.subjects, args.weights, args.code
-    )
+    history, opened = train(args.method, settings, fold, task, structures, args.subjects, args.weights, args.code)
     io.write_text(args.history, "".join(json.dumps(line) + "\n" for line in history))
     summary = {"under_trained": training.still_falling(history), "best": max(h["validation_dice"] for h in history)}
     content = {"fold": args.fold, "method": args.method, "options": args.options, "opened": opened, **summary}

@@ -18,7 +18,9 @@ SELF_SIMILARITY_PAIRS = [
 def _shift(image, offset):
     """Image (B, C, X, Y, Z) moved by whole voxels, edges repeated."""
     padded = functional.pad(image, (1, 1, 1, 1, 1, 1), mode="replicate")
-    return padded[(slice(None), slice(None), *(slice(1 + o, 1 + o + n) for o, n in zip(offset, image.shape[2:], strict=True)))]
+    return padded[
+        (slice(None), slice(None), *(slice(1 + o, 1 + o + n) for o, n in zip(offset, image.shape[2:], strict=True)))
+    ]
 
 
 def mind(image):

@@ -1,5 +1,7 @@
 """Registration networks: VoxelMorph and the paper's U-Net (Fig. 9)."""
 
+import itertools
+
 import torch
 import torch.nn.functional as functional
 from torch import nn
@@ -52,13 +54,13 @@ class VoxelMorph(nn.Module):
     def __init__(self, encoder, decoder):
         super().__init__()
         widths = [2, *encoder]
-        self.down = nn.ModuleList(_convolution(a, b, stride=2) for a, b in zip(widths, widths[1:], strict=False))
+        self.down = nn.ModuleList(_convolution(a, b, stride=2) for a, b in itertools.pairwise(widths))
         skips = [0, *reversed(encoder[:-1]), 2]
         before = [encoder[-1], *decoder]
         levels = len(encoder)
         self.up = nn.ModuleList(_convolution(before[k] + skips[k], decoder[k]) for k in range(levels))
         full = [decoder[levels - 1] + 2, *decoder[levels:]]
-        self.full = nn.Sequential(*(_convolution(a, b) for a, b in zip(full, full[1:], strict=False)))
+        self.full = nn.Sequential(*(_convolution(a, b) for a, b in itertools.pairwise(full)))
         self.flow = _flow_layer(full[-1])
 
     def forward(self, fixed, moving):
@@ -92,12 +94,12 @@ class RegistrationUNet(nn.Module):
         widths = [2, *features]
         self.down = nn.ModuleList(
             nn.Sequential(_convolution(a, b, stride=2), _convolution(b, b))
-            for a, b in zip(widths, widths[1:], strict=False)
+            for a, b in itertools.pairwise(widths)
         )
         turned = list(reversed(features))
         self.up = nn.ModuleList(
             nn.Sequential(_convolution(a + b, b), nn.Dropout3d(dropout), _convolution(b, b))
-            for a, b in zip(turned, turned[1:], strict=False)
+            for a, b in itertools.pairwise(turned)
         )
         self.flow = _flow_layer(features[0])
 

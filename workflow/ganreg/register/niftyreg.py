@@ -24,7 +24,9 @@ def _run(name, arguments):
         if process.returncode != 0:
             output.seek(0)
             lines = output.read().strip().splitlines()
-            raise InputError(f"{name}: expected exit status 0, found {process.returncode}: {lines[-1] if lines else ''}")
+            raise InputError(
+                f"{name}: expected exit status 0, found {process.returncode}: {lines[-1] if lines else ''}"
+            )
     return usage.ru_maxrss / 1024
 
 

@@ -25,7 +25,7 @@ def jacobian_determinant(displacement, scheme):
     Parameters
     ----------
     scheme : "forward" or "central"
-        Central differences do not see folding at the scale of one voxel (Liu et al. 2024, doi:10.1007/s11263-024-02047-1).
+        Central differences do not see folding at the scale of one voxel (Liu et al. 2024).
 
     Returns
     -------
@@ -71,7 +71,7 @@ def _decompositions():
 
 
 def non_diffeomorphic_volume(displacement):
-    """Volume that folds, per cell of eight voxel centres (Liu et al. 2024, doi:10.1007/s11263-024-02047-1).
+    """Volume that folds, per cell of eight voxel centres (Liu et al. 2024).
 
     Each cell is cut into five tetrahedra in two ways; the volume of those turned inside out is averaged over both.
 

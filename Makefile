@@ -1,0 +1,70 @@
+# Two commands do everything: `make run` and `make test`. Both set up .venv first.
+
+PYTHON ?= python3
+BIN := .venv/bin
+CORES ?= all
+SMOKE := --configfile presets/smoke.yaml
+NIFTYREG := niftyreg==1.5.70rc1
+
+.PHONY: help run demo figures test lint setup lock clean
+
+help:
+	@echo "make run      the main job: the simulated cohort of config.yaml, five folds, all methods, the report"
+	@echo "make demo     every stage once, small: results/smoke"
+	@echo "make figures  figures and tables' pictures anew"
+	@echo "make test     lint and the whole test suite"
+	@echo "make lint     lint alone"
+	@echo "make setup    .venv with everything pinned, NiftyReg included"
+	@echo "make lock     requirements.txt anew from requirements.in"
+	@echo "Afterwards: .venv/bin/snakemake --cores N works by hand."
+
+run: setup
+	@$(BIN)/python workflow/scripts/print_plan.py
+	@$(BIN)/snakemake --cores $(CORES) --report results/report.zip --report-after-run
+	@$(BIN)/python workflow/scripts/print_headline.py --results results
+
+demo: setup
+	@$(BIN)/snakemake $(SMOKE) --cores $(CORES)
+	@$(BIN)/python workflow/scripts/print_headline.py --results results/smoke
+
+figures: setup
+	@$(BIN)/snakemake --cores $(CORES) figures tables
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check .
+	$(BIN)/snakemake --lint
+
+test: lint
+	$(BIN)/pytest
+
+setup: .venv/.complete .venv/.niftyreg
+
+.venv/.complete: requirements.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if (3, 11) <= v < (3, 14) else "error: Python: expected 3.11 to 3.13 (make PYTHON=python3.11), found %d.%d" % v[:2])'
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "error: Python: expected the modules venv and ensurepip, found none: install the package python3-venv" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+# NiftyReg is built from source with the pinned cmake and ninja; without a compiler everything else still runs.
+.venv/.niftyreg: .venv/.complete
+	@if command -v c++ >/dev/null; then \
+		echo "Building NiftyReg (about 2 minutes, once) ..."; \
+		PATH="$(CURDIR)/$(BIN):$$PATH" CMAKE_POLICY_VERSION_MINIMUM=3.5 CMAKE_BUILD_PARALLEL_LEVEL=4 \
+		$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation $(NIFTYREG) > .venv/niftyreg.log 2>&1 \
+		&& touch $@ || echo "warning: NiftyReg: the build failed (.venv/niftyreg.log): its methods are left out"; \
+	else \
+		echo "warning: NiftyReg: expected a C++ compiler, found none: its methods are left out (install the package g++, then make setup)"; \
+	fi
+
+lock:
+	rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/pip install --quiet --disable-pip-version-check -r requirements.in
+	@{ echo "# Made by \`make lock\` from requirements.in."; .venv-lock/bin/pip freeze --all --exclude pip | sed 's/+cpu$$//'; } > requirements.txt
+	rm -rf .venv-lock
+
+clean:
+	rm -rf results/* .snakemake
+	git checkout -- results
