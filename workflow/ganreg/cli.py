@@ -10,7 +10,7 @@ from ganreg.errors import InputError
 
 
 def parser(description):
-    """Argument parser with `--options`, the rule's block of the configuration as JSON, and `--code`, its fingerprint."""
+    """Argument parser with `--options`, a block of the configuration as JSON, and `--code`, the fingerprint."""
     result = argparse.ArgumentParser(description=description)
     result.add_argument("--options", type=json.loads, default={}, help="configuration block, as JSON")
     result.add_argument("--code", default="", help="fingerprint of the code, by which unfinished work is recognised")

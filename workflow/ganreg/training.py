@@ -26,7 +26,7 @@ def choose_device(name):
 
 
 def choose_precision(name, device):
-    """The autocast type of a configuration value, or None for float32; auto takes bfloat16 where it is computed fast."""
+    """The autocast type of a configuration value, None for float32; auto takes bfloat16 where it is computed fast."""
     if name == "float32":
         return None
     if name == "bfloat16":
@@ -101,6 +101,7 @@ def train(name, model, samples, validation, loss_of, score_of, options, output, 
             model.load_state_dict(saved["model"])
             optimizer.load_state_dict(saved["optimizer"])
             torch.set_rng_state(saved["random"].cpu())
+            torch.cuda.set_rng_state_all([each.cpu() for each in saved["cuda_random"]])
             state = saved["state"]
             print(f"{name}: goes on at step {state['step']} from {checkpoint}", flush=True)
         else:
@@ -119,6 +120,8 @@ def train(name, model, samples, validation, loss_of, score_of, options, output, 
 
     remaining = torch.utils.data.Subset(samples, range(state["step"], options["steps"]))
     loader_options = {"batch_size": None, "num_workers": options["workers"], "pin_memory": device.type == "cuda"}
+    # a generator of its own: starting a loader must not move the one that dropout draws from, or resuming would show
+    loader_options["generator"] = torch.Generator()
     loader = torch.utils.data.DataLoader(remaining, **loader_options)
     held_out = torch.utils.data.DataLoader(validation, **loader_options)
     progress = Progress(name, options["steps"], state["step"])
@@ -132,7 +135,7 @@ def train(name, model, samples, validation, loss_of, score_of, options, output, 
         optimizer.zero_grad(set_to_none=True)
         loss, _ = autocast_loss(model, batch)
         if not torch.isfinite(loss):
-            raise InputError(f"{name}: expected a finite loss, found {float(loss)} at step {step + 1}, {batch['name']}")
+            raise InputError(f"{name}: expected a finite loss, found {loss.item()} at step {step + 1}, {batch['name']}")
         loss.backward()
         optimizer.step()
         losses.append(float(loss.detach()))
@@ -149,7 +152,8 @@ def train(name, model, samples, validation, loss_of, score_of, options, output, 
                 state["best"] = {key: value.detach().clone() for key, value in model.state_dict().items()}
             with io.atomic(checkpoint) as beside:
                 saved = {"mark": mark, "model": model.state_dict(), "optimizer": optimizer.state_dict()}
-                torch.save({**saved, "random": torch.get_rng_state(), "state": state}, beside)
+                saved |= {"random": torch.get_rng_state(), "cuda_random": torch.cuda.get_rng_state_all()}
+                torch.save({**saved, "state": state}, beside)
     progress.close()
 
     for batch in validation:

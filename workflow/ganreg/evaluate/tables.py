@@ -76,7 +76,7 @@ def holm(p_values):
 
 
 def _comparison(reference, values, options):
-    """Paired difference reference - method over subjects: mean, interval, Wilcoxon's p, Cohen's d of the differences."""
+    """Paired difference reference - method over subjects: mean, interval, Wilcoxon p, Cohen d of the differences."""
     difference = (reference - values.reindex(reference.index)).dropna()
     folds = difference.index.get_level_values("fold").to_numpy()
     low, high = bootstrap_interval(difference.to_numpy(), folds, options["bootstrap"], options["seed"])

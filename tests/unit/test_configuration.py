@@ -1,0 +1,111 @@
+"""The configuration: schema and file in step, each mistake one line."""
+
+import copy
+
+import pytest
+import yaml
+
+from ganreg import configuration
+from ganreg.errors import InputError
+
+
+@pytest.fixture
+def config(root):
+    return yaml.safe_load((root / "config.yaml").read_text())
+
+
+@pytest.fixture
+def check(root):
+    return lambda config: configuration.validate(config, root / "workflow" / "schemas" / "config.schema.yaml")
+
+
+def changed(config, key, value):
+    result = copy.deepcopy(config)
+    *path, last = key.split(".")
+    block = result
+    for part in path:
+        block = block[part]
+    block[last] = value
+    return result
+
+
+def leaves(schema, path=()):
+    if "properties" in schema and "default" not in schema:
+        for key, part in schema["properties"].items():
+            yield from leaves(part, (*path, key))
+    else:
+        yield ".".join(path), schema
+
+
+def test_defaults_of_the_schema_are_the_values_of_the_file(root, config, check):
+    check(config)
+    schema = yaml.safe_load((root / "workflow" / "schemas" / "config.schema.yaml").read_text())
+    for key, leaf in leaves(schema):
+        value = config
+        for part in key.split("."):
+            value = value[part]
+        assert leaf["default"] == value, key
+        assert leaf["description"].endswith("."), key
+
+
+@pytest.mark.parametrize("preset", ["smoke", "bench", "paper"])
+def test_presets_are_valid_and_keep_to_their_own_folder(root, config, check, preset):
+    overlay = yaml.safe_load((root / "presets" / f"{preset}.yaml").read_text())
+    merged = {key: {**value, **overlay.get(key, {})} if isinstance(value, dict) else overlay.get(key, value)
+              for key, value in config.items()}  # fmt: skip
+    check(merged)
+    assert set(overlay) <= set(config)
+    assert merged["pathvars"]["results"] == f"results/{preset}"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("unet.stepz", 3, "unet: expected one of .*, found stepz"),
+        ("registration.methods", ["initial", "elastix"], "registration.methods.1: expected one of .*found 'elastix'"),
+        ("preprocess.shape", [48, 50, 48], r"multiples of 16.*found \[48, 50, 48\]"),
+        ("split.folds", 1, "split.folds: expected minimum 2, found 1"),
+        ("unet.learning_rate", "fast", "unet.learning_rate: expected type number, found 'fast'"),
+        ("registration.reference_method", "syn_mi", None),
+        ("dataset", "bids", "bids.root: expected the path of a BIDS folder, found null"),
+        ("template.image", "a.nii.gz", "expected image and mask, or neither"),
+        ("unet.validate_every", 10**6, "validate_every: expected at most"),
+        ("voxelmorph1.decoder", [8, 8], "expected more stages than the encoder"),
+    ],
+)
+def test_a_mistake_is_one_line(config, check, key, value, message):
+    config = changed(config, key, value)
+    if message is None:
+        check(config)
+        return
+    with pytest.raises(InputError, match=message) as caught:
+        check(config)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_reference_that_is_not_run_is_refused(config, check):
+    with pytest.raises(InputError, match="reference_method: expected one of the methods"):
+        check(changed(config, "registration.methods", ["initial", "syn_mi"]))
+
+
+@pytest.mark.parametrize(
+    ("folds", "subjects", "message"),
+    [
+        (6, 5, "at most as many folds as subjects, 5, found 6"),
+        (5, 8, "more than 1 test subjects in each fold to pair, found 1"),
+        (2, 5, "expected at least 2 training subjects, found 0"),
+    ],
+)
+def test_impossible_splits_are_refused(config, folds, subjects, message):
+    with pytest.raises(InputError, match=message):
+        configuration.validate_subjects(changed(config, "split.folds", folds), [str(n) for n in range(subjects)])
+
+
+def test_canonical_strings_ignore_order_and_nothing_else():
+    assert configuration.canonical({"a": 1, "b": True}) == configuration.canonical({"b": True, "a": 1})
+    assert configuration.canonical({"a": True, "b": False}) != configuration.canonical({"a": False, "b": True})
+
+
+def test_both_grids_cover_the_same_box(config):
+    grids = configuration.grids(changed(config, "preprocess", {"spacing": 3, "shape": [64, 64, 64]}))
+    assert grids["evaluation"] == {"shape": [96, 96, 96], "spacing": 2}

@@ -1,0 +1,56 @@
+"""Networks: their published size, their start, and gradients that can be trusted."""
+
+import pytest
+import torch
+import yaml
+
+from ganreg.register import networks
+
+CONFIG = "config.yaml"
+
+
+def parameters(model):
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def configured(name, root):
+    return yaml.safe_load((root / CONFIG).read_text())[name]
+
+
+def test_voxelmorph_has_the_published_number_of_parameters(root):
+    assert parameters(networks.build(configured("voxelmorph1", root))) == 274_387
+    assert parameters(networks.VoxelMorph([16, 32, 32, 32], [32, 32, 32, 32, 32, 16, 16])) == 301_411
+
+
+@pytest.mark.parametrize("name", ["voxelmorph1", "unet"])
+def test_training_starts_near_the_identity_on_the_image_grid(name, root):
+    model = networks.build(configured(name, root)).eval()
+    displacement = model(*(torch.randn(1, 1, 32, 48, 16) for _ in range(2)))
+    assert displacement.shape == (1, 3, 32, 48, 16)
+    assert 0 < displacement.abs().max() < 0.1
+
+
+def test_dropout_makes_samples_differ_in_training_only(root):
+    model = networks.build({**configured("unet", root), "dropout": 0.3})
+    images = [torch.randn(1, 1, 32, 32, 32) for _ in range(2)]
+    model.train()
+    assert (model(*images) != model(*images)).any()
+    model.eval()
+    torch.testing.assert_close(model(*images), model(*images), atol=0, rtol=0)
+
+
+@pytest.mark.parametrize("name", ["voxelmorph1", "unet"])
+def test_bfloat16_gradients_are_near_those_of_float32_down_to_the_narrowest_grid(name, root):
+    torch.manual_seed(0)
+    model = networks.build({**configured(name, root), "dropout": 0.0})
+    torch.nn.init.normal_(model.flow.weight, std=0.1)
+    images = [torch.randn(1, 1, 32, 32, 32) for _ in range(2)]
+    gradients = []
+    for enabled in (False, True):
+        model.zero_grad()
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=enabled):
+            displacement = model(*images)
+        displacement.square().mean().backward()
+        gradients.append([parameter.grad.clone() for parameter in model.parameters()])
+    for exact, rounded in zip(*gradients, strict=True):
+        assert (exact - rounded).norm() < 0.25 * exact.norm() + 1e-6

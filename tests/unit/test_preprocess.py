@@ -1,0 +1,143 @@
+"""Normalisation, resampling, labels and augmentation with known answers."""
+
+import nibabel as nib
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from scipy import ndimage
+
+from ganreg.errors import InputError
+from ganreg.preprocess import align, augment, labels, normalize, resample
+from ganreg.spatial import itk
+
+
+def test_zscore_inside_and_zero_outside():
+    rng = np.random.default_rng(0)
+    data, mask = rng.normal(100, 20, (10, 10, 10)), rng.random((10, 10, 10)) > 0.5
+    scores = normalize.zscore(data, mask, "x")
+    assert abs(scores[mask].mean()) < 1e-6
+    assert abs(scores[mask].std() - 1) < 1e-6
+    assert (scores[~mask] == 0).all()
+
+
+def test_an_empty_mask_and_a_flat_brain_are_refused():
+    data = np.ones((4, 4, 4))
+    with pytest.raises(InputError, match=r"t1\.nii: expected a brain mask that holds voxels"):
+        normalize.zscore(data, data > 2, "t1.nii")
+    with pytest.raises(InputError, match="found the constant 1"):
+        normalize.zscore(data, data > 0, "t1.nii")
+
+
+def smooth_image(shape=(24, 24, 24), sigma=3):
+    return ndimage.gaussian_filter(np.random.default_rng(0).standard_normal(shape), sigma).astype(np.float32)
+
+
+def test_resampling_by_a_planted_shift_recovers_the_values():
+    image = nib.Nifti1Image(smooth_image(), np.eye(4))
+    matrix = np.eye(4)
+    matrix[:3, 3] = [2, 0, -1]
+    moved = resample.resample_image(image, itk.to_transform(matrix), image.shape, image.affine)
+    expected = np.asarray(image.dataobj)[8:16, 6:14, 5:13]
+    np.testing.assert_allclose(moved[6:14, 6:14, 6:14], expected, atol=1e-5)
+
+
+def test_coarser_grids_are_low_passed_and_finer_ones_are_not():
+    noise = nib.Nifti1Image(np.random.default_rng(0).standard_normal((32, 32, 32)).astype(np.float32), np.eye(4))
+    identity = sitk.Transform(3, sitk.sitkIdentity)
+    coarse = resample.resample_image(noise, identity, (8, 8, 8), np.diag([4.0, 4, 4, 1]))
+    # white noise averaged over a profile 4 mm wide keeps a small part of its deviation
+    assert coarse[1:-1, 1:-1, 1:-1].std() < 0.25
+    same = resample.resample_image(noise, identity, noise.shape, noise.affine)
+    np.testing.assert_allclose(same, np.asarray(noise.dataobj), atol=1e-4)
+
+
+def test_labels_stay_themselves_on_their_own_grid_and_shrink_fairly():
+    native = np.zeros((24, 24, 24), np.int32)
+    native[4:12, 4:20, 4:20], native[12:20, 4:20, 4:20] = 3, 7
+    identity = sitk.Transform(3, sitk.sitkIdentity)
+    same = resample.resample_labels(native, np.eye(4), identity, native.shape, np.eye(4))
+    np.testing.assert_array_equal(same, native)
+    coarse_affine = np.diag([2.0, 2, 2, 1])
+    coarse_affine[:3, 3] = 0.5
+    coarse = resample.resample_labels(native, np.eye(4), identity, (12, 12, 12), coarse_affine)
+    assert set(np.unique(coarse)) == {0, 3, 7}
+    for label in (3, 7):
+        assert abs((coarse == label).sum() * 8 / (native == label).sum() - 1) < 0.05
+
+
+def test_the_grid_is_centred_on_the_brain():
+    mask = np.zeros((20, 20, 20), bool)
+    mask[4:11, 6:9, 2:15] = True
+    affine = resample.grid_affine(mask, np.eye(4), (8, 8, 8), 2.0)
+    np.testing.assert_allclose((affine @ [3.5, 3.5, 3.5, 1])[:3], [7, 7, 8])
+
+
+def test_alignment_recovers_a_planted_movement():
+    size = (48, 56, 48)
+    axes = np.stack(np.meshgrid(*[np.linspace(-1, 1, n) for n in size], indexing="ij"))
+    head = np.sqrt((axes**2 / np.array([0.6, 0.75, 0.6]).reshape(3, 1, 1, 1) ** 2).sum(axis=0)) < 1
+    inner = smooth_image(size, 2.5)
+    data = (head * (2 + inner / inner.std())).astype(np.float32)
+    affine = np.diag([3.0, 3, 3, 1])
+    planted = itk.affine_matrix(sitk.Euler3DTransform((70, 80, 70), 0.06, -0.05, 0.08, (4, -3, 5)))
+    moved = resample.resample_image(nib.Nifti1Image(data, affine), itk.to_transform(np.linalg.inv(planted)), size, affine)
+    corners = np.array([[20, 20, 20, 1], [120, 20, 60, 1], [60, 140, 100, 1.0]]).T
+
+    rigid = align.align_rigid(nib.Nifti1Image(data, affine), nib.Nifti1Image(moved, affine), "moved")
+    assert np.abs(itk.affine_matrix(rigid) @ corners - planted @ corners).max() < 1.0
+    mask = resample.resample_mask(nib.Nifti1Image(head.astype(np.uint8), affine), itk.to_transform(np.linalg.inv(planted)),
+                                  nib.Nifti1Image(moved, affine))  # fmt: skip
+    found = align.align_affine(data, affine, nib.Nifti1Image(moved, affine), mask, "moved")
+    assert np.abs(itk.affine_matrix(found) @ corners - planted @ corners).max() < 2.0
+
+
+@pytest.mark.parametrize("name", ["cerebra", "dlmuse"])
+def test_shipped_label_tables_mirror_left_and_right(name, root):
+    table = labels.read_table(root / "resources" / "labels" / f"{name}.tsv")
+    listed = labels.structures(table).set_index("index")
+    assert 30 <= len(listed) <= 40
+    assert (listed["mirror"] > 0).all()
+    assert (listed.loc[listed["mirror"], "mirror"].to_numpy() == listed.index).all()
+    for index, row in listed.iterrows():
+        other = listed.loc[row["mirror"], "name"]
+        swapped = row["name"].replace("left", "\0").replace("right", "left").replace("\0", "right")
+        assert other == swapped, index
+
+
+def test_labels_become_structures_and_the_rest_of_the_brain(tmp_path):
+    path = tmp_path / "dseg.tsv"
+    path.write_text("index\tname\tstructure\n1\ta\tone\n5\tb\tone\n7\tc\t\n")
+    native, mask = np.array([0, 1, 5, 7, 9, 0]), np.array([0, 1, 1, 1, 1, 1], bool)
+    result = labels.to_structures(native, labels.read_table(path), mask)
+    np.testing.assert_array_equal(result, [0, 1, 1, 2, 2, 2])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("number\tname\n1\ta\n", "found no index"),
+        ("index\tname\n1\ta\n1\tb\n", "found 1 twice"),
+        ("index\tname\none\ta\n", "whole numbers as index"),
+        ("index\tname\tmirror\n1\ta\tz\n", "expected mirrors among the structures, found 'z'"),
+    ],
+)
+def test_bad_label_tables_are_refused(tmp_path, text, message):
+    path = tmp_path / "dseg.tsv"
+    path.write_text(text)
+    with pytest.raises(InputError, match=rf"dseg\.tsv.*{message}"):
+        labels.read_table(path)
+
+
+def test_augmentation_moves_image_and_labels_together_and_is_seeded():
+    image = smooth_image((32, 32, 32), 2)
+    dseg = (image > np.quantile(image, 0.9)).astype(np.int32)
+    options = {"seed": 3, "scale": 0.1, "rotation_deg": 20, "downsampling": 1.0, "probability": 1.0}
+    copies = augment.augment({"T1w": image}, dseg, np.eye(4), options, 2)
+    for images, moved in copies:
+        assert (moved != dseg).any()
+        inside = moved[4:-4, 4:-4, 4:-4] > 0
+        bright = images["T1w"][4:-4, 4:-4, 4:-4] > np.quantile(image, 0.9)
+        assert 2 * (inside & bright).sum() / (inside.sum() + bright.sum()) > 0.8
+    again = augment.augment({"T1w": image}, dseg, np.eye(4), options, 2)
+    np.testing.assert_array_equal(copies[1][0]["T1w"], again[1][0]["T1w"])
+    assert (copies[0][0]["T1w"] != copies[1][0]["T1w"]).any()

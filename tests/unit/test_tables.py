@@ -1,0 +1,93 @@
+"""Tables: signs, intervals and refusals, on numbers that can be checked by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ganreg.errors import InputError
+from ganreg.evaluate import tables
+
+OPTIONS = {"bootstrap": 500, "seed": 1}
+INFO = {"dataset": "d", "task": "t", "folds_hash": "h", "unlabelled": set()}
+PAPER = pd.DataFrame({"method": ["syn_mi"], "dice_mean": [0.776]})
+
+
+def long_table(values):
+    """Values by method: a list of (fold, fixed, pair, structure, dice)."""
+    rows = [
+        {"dataset": "d", "fold": fold, "pair": pair, "fixed": fixed, "moving": "m", "method": method,
+         "structure": structure, "dice": dice, "hd95_mm": 2.0}
+        for method, lines in values.items()
+        for fold, fixed, pair, structure, dice in lines
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def two_folds(offset=0.0):
+    return [
+        (1, "a", "p1", "s1", 0.5 + offset),
+        (1, "a", "p1", "s2", 0.7 + offset),
+        (1, "b", "p2", "s1", 0.8 + offset),
+        (1, "b", "p2", "s2", np.nan),
+        (2, "c", "p3", "s1", 0.4 + offset),
+        (2, "c", "p3", "s2", 0.6 + offset),
+    ]
+
+
+def pair_table(methods):
+    regularity = {"folded_forward_percent": 1.0, "folded_central_percent": 0.5, "ndv_percent": 0.1, "sdlogj": 0.2}
+    return pd.DataFrame([{"method": method, **regularity} for method in methods])
+
+
+def test_a_subject_is_the_mean_of_its_structures_then_of_its_pairs():
+    values = [*two_folds(), (1, "a", "p4", "s1", 1.0)]
+    means = tables.subject_means(long_table({"m": values}), "dice")
+    assert means["m"][1, "a"] == pytest.approx((0.6 + 1.0) / 2)
+    assert means["m"][1, "b"] == pytest.approx(0.8)
+
+
+def test_table1_difference_is_reference_minus_method():
+    methods = ["syn_mi", "unet_none"]
+    frame = long_table({"syn_mi": two_folds(-0.1), "unet_none": two_folds()})
+    table = tables.table1(frame, pair_table(methods), methods, "unet_none", INFO, PAPER, OPTIONS).set_index("method")
+    assert table.loc["unet_none", "dice_mean"] == pytest.approx((0.6 + 0.8 + 0.5) / 3)
+    assert table.loc["syn_mi", "diff_reference"] == pytest.approx(0.1)
+    assert table.loc["syn_mi", "ci_low"] == pytest.approx(0.1)
+    assert np.isnan(table.loc["unet_none", "diff_reference"])
+    assert table.loc["syn_mi", "paper_dice"] == 0.776
+    assert np.isnan(table.loc["unet_none", "paper_dice"])
+    assert table["labels_in_training"].to_dict() == {"syn_mi": "no", "unet_none": "yes"}
+
+
+def test_table2_is_the_mean_of_each_fold():
+    table = tables.table2(long_table({"m": two_folds()}), ["m"], "d", PAPER).iloc[0]
+    assert table["fold_1"] == pytest.approx(0.7)
+    assert table["fold_2"] == pytest.approx(0.5)
+    assert table["mean"] == pytest.approx(0.6)
+    assert table["sd"] == pytest.approx(np.std([0.7, 0.5], ddof=1))
+
+
+def test_methods_with_other_pairs_are_refused():
+    frame = long_table({"syn_mi": two_folds()[:-1], "unet_none": two_folds()})
+    with pytest.raises(InputError, match="expected the pairs of .*fold 2, p3, s2"):
+        tables.require_same_pairs(frame)
+
+
+def test_holm_against_a_worked_example():
+    corrected = tables.holm([0.01, 0.04, np.nan, 0.03])
+    np.testing.assert_allclose(corrected, [0.03, 0.06, np.nan, 0.06])
+
+
+def test_the_bootstrap_resamples_within_folds():
+    values, folds = np.array([0.0, 0.0, 1.0, 1.0]), np.array([1, 1, 2, 2])
+    # within folds there is nothing to vary; across them there would be
+    assert tables.bootstrap_interval(values, folds, 200, 1) == (0.5, 0.5)
+    low, high = tables.bootstrap_interval(np.random.default_rng(0).normal(0, 1, 400), np.ones(400), 2000, 1)
+    assert high - low == pytest.approx(2 * 1.96 / 20, rel=0.1)
+
+
+def test_markdown_leaves_missing_values_empty():
+    text = tables.to_markdown(pd.DataFrame({"method": ["a"], "dice": [np.nan], "sd": [0.12345]}), "Caption.")
+    assert "0.123" in text
+    assert "nan" not in text
+    assert text.endswith("Caption.\n")

@@ -1,0 +1,97 @@
+"""The training loop: resumed equals uninterrupted, bad losses are named, other people's checkpoints are set aside."""
+
+import pytest
+import torch
+
+from ganreg import training
+from ganreg.errors import InputError
+
+OPTIONS = {"steps": 12, "learning_rate": 0.05, "validate_every": 4, "seed": 1, "device": "cpu", "precision": "float32"}
+OPTIONS |= {"workers": 0}
+
+
+class Numbers(torch.utils.data.Dataset):
+    """Step k asks for the value sin(k); interrupted or poisoned at a step if wanted."""
+
+    def __init__(self, length, stop_at=None, poison_at=None):
+        self.length, self.stop_at, self.poison_at = length, stop_at, poison_at
+
+    def __len__(self):
+        return self.length
+
+    def __getitem__(self, index):
+        if index >= self.length:
+            raise IndexError
+        if index == self.stop_at:
+            raise KeyboardInterrupt
+        value = torch.tensor(float("nan")) if index == self.poison_at else torch.sin(torch.tensor(float(index)))
+        return {"x": torch.ones(1, 1, 4, 4, 4), "y": value, "name": f"pair {index}", "opened": {f"f{index % 3}": "0"}}
+
+
+def network():
+    torch.manual_seed(0)
+    return torch.nn.Sequential(torch.nn.Conv3d(1, 4, 3), torch.nn.Dropout3d(0.5), torch.nn.Conv3d(4, 1, 2))
+
+
+def run(tmp_path, samples, mark="mark"):
+    def loss_of(model, batch):
+        prediction = model(batch["x"])
+        return (prediction - batch["y"]).square().mean(), prediction
+
+    validation = Numbers(2)
+    return training.train(
+        "toy", network(), samples, validation, loss_of, lambda _, found: -float(found.abs().mean()), OPTIONS,
+        tmp_path / "toy.pt", mark,
+    )  # fmt: skip
+
+
+def test_resumed_training_equals_uninterrupted_training_bit_for_bit(tmp_path):
+    (tmp_path / "whole").mkdir()
+    (tmp_path / "parts").mkdir()
+    history, opened = run(tmp_path / "whole", Numbers(12))
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "parts", Numbers(12, stop_at=9))
+    assert not (tmp_path / "parts" / "toy.pt").exists()
+    resumed, opened_again = run(tmp_path / "parts", Numbers(12))
+    for key in ("step", "loss", "validation_loss", "validation_dice"):
+        assert [line[key] for line in resumed] == [line[key] for line in history]
+    assert opened_again == opened == {"f0": "0", "f1": "0", "f2": "0"}
+    first, second = (torch.load(tmp_path / part / "toy.pt") for part in ("whole", "parts"))
+    assert all(torch.equal(first[key], second[key]) for key in first)
+    assert [path.name for path in (tmp_path / "parts").iterdir()] == ["toy.pt"]
+
+
+def test_a_checkpoint_of_another_configuration_is_set_aside(tmp_path, capsys):
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, Numbers(12, stop_at=9), mark="other")
+    history, _ = run(tmp_path, Numbers(12))
+    assert "set aside" in capsys.readouterr().out
+    assert [line["step"] for line in history] == [4, 8, 12]
+
+
+def test_a_loss_that_is_not_finite_stops_with_step_and_pair(tmp_path):
+    with pytest.raises(InputError, match="toy: expected a finite loss, found nan at step 6, pair 5"):
+        run(tmp_path, Numbers(12, poison_at=5))
+
+
+def test_the_best_weights_are_kept_not_the_last(tmp_path):
+    history, _ = run(tmp_path, Numbers(12))
+    best = max(line["validation_dice"] for line in history)
+    model = network()
+    model.load_state_dict(torch.load(tmp_path / "toy.pt"))
+    found = -float(model.eval()(torch.ones(1, 1, 4, 4, 4)).abs().mean())
+    assert found == pytest.approx(best, abs=1e-6)
+
+
+def test_cuda_asked_for_and_not_there_is_one_line():
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    with pytest.raises(InputError, match="expected a CUDA device, found none"):
+        training.choose_device("cuda")
+
+
+@pytest.mark.parametrize(
+    ("losses", "falling"), [([9, 5, 3, 2, 1.9, 1.8, 1.7, 1.6, 1.5, 1.4], True), ([9, 5, 3, 2, 2, 2, 2, 2, 2, 2], False)]
+)
+def test_under_training_is_seen_in_the_last_fifth(losses, falling):
+    assert training.still_falling([{"validation_loss": loss} for loss in losses]) is falling

@@ -1,0 +1,140 @@
+"""The transform file against SimpleITK and ANTs, for a network, SyN and NiftyReg, on an oblique, anisotropic grid."""
+
+import ants
+import nibabel as nib
+import numpy as np
+import pytest
+import SimpleITK as sitk
+import torch
+from scipy import ndimage
+from scipy.spatial.transform import Rotation
+
+from ganreg import io
+from ganreg.errors import InputError
+from ganreg.register import learned, networks, niftyreg, programs, syn
+from ganreg.spatial import transform_file, warp
+
+SHAPE = (48, 32, 32)
+SHIFT_VOXELS = np.array([2.0, -1.0, 1.5])
+SYN = {"metric": "meansquares", "sampling": 32, "iterations": [100, 100, 50], "gradient_step": 0.25}
+SYN |= {"flow_sigma": 3, "total_sigma": 0}
+NIFTYREG = {"similarity": "ssd", "spacing_mm": 10, "bending_energy": 0.001, "iterations": 150, "levels": 2, "threads": 1}
+UNET = {"features": [4, 4], "dropout": 0.0, "integration_steps": 3, "device": "cpu", "precision": "float32"}
+VOXELMORPH = {"encoder": [4, 4], "decoder": [4, 4, 4], "device": "cpu", "precision": "float32"}
+
+
+def oblique_affine():
+    affine = np.eye(4)
+    affine[:3, :3] = Rotation.from_euler("xyz", [8, -12, 15], degrees=True).as_matrix() @ np.diag([1.5, 2.0, 2.5])
+    affine[:3, 3] = [-30, 12, 7]
+    return affine
+
+
+@pytest.fixture(scope="module")
+def shifted_pair(tmp_path_factory):
+    """A blob image and its copy moved by three different shifts, on an oblique, anisotropic grid."""
+    folder = tmp_path_factory.mktemp("pair")
+    rng = np.random.default_rng(0)
+    envelope = np.zeros(SHAPE)
+    envelope[10:-10, 8:-8, 8:-8] = 1
+    texture = ndimage.gaussian_filter(rng.standard_normal(SHAPE), 2.0)
+    fixed = ndimage.gaussian_filter(envelope, 1.5) * (2 + texture / texture.std())
+    # moving(x + shift) = fixed(x)
+    moving = ndimage.shift(fixed, SHIFT_VOXELS, order=3)
+    paths = folder / "fixed.nii.gz", folder / "moving.nii.gz"
+    for path, data in zip(paths, (fixed, moving), strict=True):
+        io.save(path, data, oblique_affine())
+    return paths
+
+
+def network_weights(folder, options):
+    """Weights of a network that answers with the planted shift, whatever it sees."""
+    torch.manual_seed(0)
+    model = networks.build(options)
+    torch.nn.init.zeros_(model.flow.weight)
+    # the U-Net's velocity is in voxels of the half grid
+    half = [(side // 2 - 1) / (side - 1) for side in SHAPE] if "features" in options else [1, 1, 1]
+    model.flow.bias.data[:] = torch.tensor(SHIFT_VOXELS * half)
+    torch.save(model.state_dict(), folder / "weights.pt")
+    return folder / "weights.pt"
+
+
+def register(method, paths, folder):
+    output = folder / "transform.nii.gz"
+    if method == "syn":
+        syn.register(*paths, output, SYN)
+    elif method == "niftyreg":
+        niftyreg.register(*paths, output, NIFTYREG)
+    else:
+        options = UNET if method == "unet" else VOXELMORPH
+        learned.registrar(network_weights(folder, options), options)(*paths, output)
+    return output
+
+
+def ours(path, moving):
+    """The moving image warped by the evaluation's own reading of the file."""
+    millimetres, affine = transform_file.read_transform(path)
+    field = torch.from_numpy(np.moveaxis(millimetres, 3, 0).copy())[None]
+    displacement = warp.resample_displacement(field, affine, SHAPE, affine)
+    data = torch.from_numpy(np.asarray(io.load_image(moving).dataobj))[None, None]
+    return warp.warp(data, displacement)[0, 0].numpy(), displacement[0].numpy()
+
+
+@pytest.mark.parametrize("method", ["unet", "voxelmorph", "syn", "niftyreg"])
+def test_simpleitk_and_ants_read_the_file_as_we_do(method, shifted_pair, tmp_path):
+    if method == "niftyreg" and not programs.find("reg_f3d"):
+        pytest.skip("NiftyReg is not installed")
+    fixed, moving = shifted_pair
+    path = register(method, shifted_pair, tmp_path)
+    warped, displacement = ours(path, moving)
+
+    field = sitk.Cast(sitk.ReadImage(str(path)), sitk.sitkVectorFloat64)
+    images = [sitk.ReadImage(str(volume)) for volume in (fixed, moving)]
+    resampled = sitk.Resample(images[1], images[0], sitk.DisplacementFieldTransform(field), sitk.sitkLinear, 0.0)
+    with_sitk = sitk.GetArrayFromImage(resampled).transpose(2, 1, 0)
+    with_ants = ants.apply_transforms(
+        ants.image_read(str(fixed)), ants.image_read(str(moving)), transformlist=[str(path)], interpolator="linear"
+    ).numpy()
+
+    # one voxel from the edges, where each tool has its own idea of the outside
+    inside = (slice(4, -4),) * 3
+    spread = warped.std()
+    assert np.abs(warped - with_sitk)[inside].max() < 1e-3 * spread
+    assert np.abs(warped - with_ants)[inside].max() < 1e-3 * spread
+
+    # and the shift is found, with the right sign along each axis
+    target = np.asarray(io.load_image(fixed).dataobj)
+    brain = target > 0.5
+    found = displacement[:, brain].mean(axis=1)
+    tolerance = 1e-3 if method in ("unet", "voxelmorph") else 0.4
+    np.testing.assert_allclose(found, SHIFT_VOXELS, atol=tolerance)
+    start = np.asarray(io.load_image(moving).dataobj)
+    assert np.abs(warped - target)[brain].mean() < 0.35 * np.abs(start - target)[brain].mean()
+
+
+def test_planted_smooth_warp_is_read_back(tmp_path):
+    rng = np.random.default_rng(1)
+    field = np.stack([ndimage.gaussian_filter(rng.standard_normal(SHAPE), 4) for _ in range(3)])
+    field *= 5 / np.abs(field).max()
+    transform_file.write_transform(tmp_path / "warp.nii.gz", field, oblique_affine())
+    millimetres, affine = transform_file.read_transform(tmp_path / "warp.nii.gz")
+    expected = np.einsum("ij,jxyz->xyzi", oblique_affine()[:3, :3], field)
+    assert np.abs(millimetres - expected).max() < 1e-3
+    np.testing.assert_allclose(affine, oblique_affine(), atol=1e-5)
+
+
+def test_the_header_is_what_itk_wants(tmp_path):
+    transform_file.write_transform(tmp_path / "warp.nii.gz", np.zeros((3, 4, 5, 6)), oblique_affine())
+    header = nib.load(tmp_path / "warp.nii.gz").header
+    assert header.get_data_shape() == (4, 5, 6, 1, 3)
+    assert int(header["intent_code"]) == 1007
+    assert bytes(header["intent_name"]).strip(b"\0") == b""
+    np.testing.assert_allclose(header.get_qform(), header.get_sform(), atol=1e-4)
+
+
+def test_a_wrong_file_is_named(tmp_path):
+    io.save(tmp_path / "image.nii.gz", np.arange(60.0).reshape(3, 4, 5), np.eye(4))
+    with pytest.raises(InputError, match=r"image\.nii\.gz: expected shape \(X, Y, Z, 1, 3\) and intent 1007, found"):
+        transform_file.read_transform(tmp_path / "image.nii.gz")
+    with pytest.raises(InputError, match=r"warp\.nii\.gz: expected a finite displacement"):
+        transform_file.write_transform(tmp_path / "warp.nii.gz", np.full((3, 4, 5, 6), np.nan), np.eye(4))

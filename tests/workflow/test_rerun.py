@@ -1,0 +1,119 @@
+"""What a change runs again: `snakemake -n` on a finished run plans exactly the rules that depend on it."""
+
+import re
+import shutil
+
+import pytest
+import yaml
+
+from conftest import snakemake
+
+FIGURES = {"plot_rulegraph", "plot_cohort", "plot_augmentation", "plot_registration", "plot_comparison", "plot_losses"}
+FIGURES |= {"plot_tables"}
+AFTER_UNET = {"register_unet", "evaluate_pairs", "collect_metrics", "report_dice", "plot_registration", "plot_losses"}
+AFTER_UNET |= {"plot_comparison", "plot_tables"}
+
+
+@pytest.fixture
+def project(finished, tmp_path):
+    """The finished run, with its own configuration, scripts and package to change."""
+    for name in finished.iterdir():
+        if name.name in ("config.yaml", "presets", "workflow", "Snakefile"):
+            (shutil.copytree if name.is_dir() else shutil.copy)(name, tmp_path / name.name)
+        else:
+            (tmp_path / name.name).symlink_to(name)
+    return tmp_path
+
+
+def planned(folder, *arguments):
+    """Rules that a dry run plans, the final target left out."""
+    result = snakemake(folder, "--configfile", "presets/smoke.yaml", "--dry-run", "--quiet", "rules", "--nolock", *arguments)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return set(re.findall(r"^(\w+) +\d+$", result.stdout + result.stderr, flags=re.MULTILINE)) - {"all", "total"}
+
+
+def change(folder, key, value):
+    """Change one value of the configuration that the run resolves to."""
+    path = folder / "config.yaml"
+    config = yaml.safe_load(path.read_text())
+    *blocks, last = key.split(".")
+    block = config
+    for name in blocks:
+        block = block[name]
+    block[last] = value
+    path.write_text(yaml.safe_dump(config, sort_keys=False))
+
+
+def test_a_finished_run_plans_nothing(project):
+    assert planned(project) == set()
+
+
+def test_reordered_keys_plan_nothing(project):
+    path = project / "config.yaml"
+    path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()), sort_keys=True))
+    assert planned(project) == set()
+
+
+def test_a_plotting_value_plans_figures_only(project):
+    change(project, "plot.dpi", 200)
+    assert planned(project) == FIGURES
+
+
+def test_the_slice_shown_plans_the_figures_of_slices(project):
+    change(project, "plot.slice", 0.4)
+    assert planned(project) == {"plot_cohort", "plot_augmentation", "plot_registration"}
+
+
+def test_a_learning_rate_plans_its_network_and_what_follows(project):
+    change(project, "unet.learning_rate", 0.01)
+    assert planned(project) == {"train_unet", *AFTER_UNET}
+
+
+def test_syn_iterations_plan_syn_and_what_follows(project):
+    change(project, "syn_msq.iterations", [7, 7, 7])
+    rules = planned(project)
+    assert rules == {"register_syn", *AFTER_UNET} - {"register_unet", "plot_losses", "train_unet"} | (
+        # Fig. 10 shows another SyN, but its Dice comes from the long table
+        {"plot_registration"}
+    )
+
+
+def test_two_swapped_numbers_in_a_block_plan_what_uses_it(project):
+    # as an unordered set of values, nothing would have changed
+    change(project, "unet.diffusion", 0.0)
+    change(project, "unet.bending", 1.0)
+    assert planned(project) == {"train_unet", *AFTER_UNET}
+
+
+def test_a_structure_left_out_plans_evaluation_and_after(project):
+    change(project, "evaluation.exclude", ["brain stem"])
+    expected = {"collect_metrics", "report_dice", "plot_registration", "plot_comparison", "plot_tables"}
+    assert planned(project) == expected
+
+
+def test_words_in_scripts_and_modules_plan_nothing(project):
+    for name in ("scripts/register_syn.py", "scripts/get_cohort.py", "ganreg/spatial/warp.py", "ganreg/training.py"):
+        path = project / "workflow" / name
+        text = path.read_text()
+        path.write_text(text.replace('"""', '"""More words. ', 1) + "\n# a comment\n")
+    assert planned(project) == set()
+
+
+def test_logic_in_a_module_plans_those_who_import_it(project):
+    path = project / "workflow" / "ganreg" / "register" / "syn.py"
+    path.write_text(path.read_text().replace("SEED = 1", "SEED = 2"))
+    rules = planned(project)
+    assert "register_syn" in rules
+    assert not rules & {"register_niftyreg", "train_unet", "resample_bspline", "get_cohort"}
+
+
+def test_a_mistake_in_the_configuration_is_one_line(project):
+    change(project, "registration.methods", ["initial", "elastix"])
+    result = snakemake(project, "--configfile", "presets/smoke.yaml", "--dry-run", "--nolock")
+    assert result.returncode != 0
+    lines = [line for line in result.stderr.splitlines() if "elastix" in line]
+    assert lines == [
+        "error: config: registration.methods.1: expected one of initial, syn_msq, syn_mi, syn_cc, niftyreg_ssd, "
+        "niftyreg_nmi, voxelmorph1, unet_none, found 'elastix'"
+    ]
+    assert "Traceback" not in result.stderr
