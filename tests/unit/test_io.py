@@ -55,16 +55,21 @@ def test_different_grids_are_refused(tmp_path):
         io.require_same_grid(first, "a", second, "b")
     moved = np.eye(4)
     moved[0, 3] = 0.5
-    with pytest.raises(InputError, match="differs by 0.5"):
+    with pytest.raises(InputError, match=r"differs by 0\.5"):
         io.require_same_grid(first, "a", nib.Nifti1Image(np.zeros((3, 3, 3)), moved), "b")
 
 
 def test_an_output_appears_whole_or_not_at_all(tmp_path):
     target = tmp_path / "table.csv"
     target.write_text("old")
-    with pytest.raises(RuntimeError), io.atomic(target) as beside:
-        beside.write_text("half")
-        raise RuntimeError
+
+    def fail_halfway():
+        with io.atomic(target) as beside:
+            beside.write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail_halfway()
     assert target.read_text() == "old"
     assert list(tmp_path.iterdir()) == [target]
 

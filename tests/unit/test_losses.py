@@ -18,7 +18,7 @@ def test_mind_ignores_gain_offset_and_inversion(image):
 def test_mind_is_between_0_and_1_with_twelve_channels(image):
     descriptor = losses.mind(image)
     assert descriptor.shape == (1, 12, 6, 6, 6)
-    assert 0 <= descriptor.min()
+    assert descriptor.min() >= 0
     assert descriptor.max() == 1
 
 

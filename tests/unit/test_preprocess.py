@@ -80,13 +80,15 @@ def test_alignment_recovers_a_planted_movement():
     data = (head * (2 + inner / inner.std())).astype(np.float32)
     affine = np.diag([3.0, 3, 3, 1])
     planted = itk.affine_matrix(sitk.Euler3DTransform((70, 80, 70), 0.06, -0.05, 0.08, (4, -3, 5)))
-    moved = resample.resample_image(nib.Nifti1Image(data, affine), itk.to_transform(np.linalg.inv(planted)), size, affine)
+    moved = resample.resample_image(
+        nib.Nifti1Image(data, affine), itk.to_transform(np.linalg.inv(planted)), size, affine
+    )
     corners = np.array([[20, 20, 20, 1], [120, 20, 60, 1], [60, 140, 100, 1.0]]).T
 
     rigid = align.align_rigid(nib.Nifti1Image(data, affine), nib.Nifti1Image(moved, affine), "moved")
     assert np.abs(itk.affine_matrix(rigid) @ corners - planted @ corners).max() < 1.0
-    mask = resample.resample_mask(nib.Nifti1Image(head.astype(np.uint8), affine), itk.to_transform(np.linalg.inv(planted)),
-                                  nib.Nifti1Image(moved, affine))  # fmt: skip
+    brain, back = nib.Nifti1Image(head.astype(np.uint8), affine), itk.to_transform(np.linalg.inv(planted))
+    mask = resample.resample_mask(brain, back, nib.Nifti1Image(moved, affine))
     found = align.align_affine(data, affine, nib.Nifti1Image(moved, affine), mask, "moved")
     assert np.abs(itk.affine_matrix(found) @ corners - planted @ corners).max() < 2.0
 

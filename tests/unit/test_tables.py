@@ -69,7 +69,7 @@ def test_table2_is_the_mean_of_each_fold():
 
 def test_methods_with_other_pairs_are_refused():
     frame = long_table({"syn_mi": two_folds()[:-1], "unet_none": two_folds()})
-    with pytest.raises(InputError, match="expected the pairs of .*fold 2, p3, s2"):
+    with pytest.raises(InputError, match=r"expected the pairs of .*fold 2, p3, s2"):
         tables.require_same_pairs(frame)
 
 

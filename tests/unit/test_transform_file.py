@@ -18,7 +18,14 @@ SHAPE = (48, 32, 32)
 SHIFT_VOXELS = np.array([2.0, -1.0, 1.5])
 SYN = {"metric": "meansquares", "sampling": 32, "iterations": [100, 100, 50], "gradient_step": 0.25}
 SYN |= {"flow_sigma": 3, "total_sigma": 0}
-NIFTYREG = {"similarity": "ssd", "spacing_mm": 10, "bending_energy": 0.001, "iterations": 150, "levels": 2, "threads": 1}
+NIFTYREG = {
+    "similarity": "ssd",
+    "spacing_mm": 10,
+    "bending_energy": 0.001,
+    "iterations": 150,
+    "levels": 2,
+    "threads": 1,
+}
 UNET = {"features": [4, 4], "dropout": 0.0, "integration_steps": 3, "device": "cpu", "precision": "float32"}
 VOXELMORPH = {"encoder": [4, 4], "decoder": [4, 4, 4], "device": "cpu", "precision": "float32"}
 

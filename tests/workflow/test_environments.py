@@ -19,7 +19,7 @@ def scripts_and_environments(root):
     for name in RULE_FILES:
         text = (root / "workflow" / "rules" / f"{name}.smk").read_text()
         for block in re.split(r"^\s*rule ", text, flags=re.MULTILINE)[1:]:
-            script, env = re.search(r'\$SCRIPTS/(\w+)\.py', block), re.search(r'envs/(\w+)\.yaml', block)
+            script, env = re.search(r"\$SCRIPTS/(\w+)\.py", block), re.search(r"envs/(\w+)\.yaml", block)
             if script:
                 found.append((block.split(":")[0], script[1], env[1] if env else None))
     return found
@@ -41,8 +41,8 @@ def test_the_code_param_names_the_rules_own_script_and_environment(root):
     for name in RULE_FILES:
         text = (root / "workflow" / "rules" / f"{name}.smk").read_text()
         for block in re.split(r"^\s*rule ", text, flags=re.MULTILINE)[1:]:
-            if script := re.search(r'\$SCRIPTS/(\w+)\.py', block):
-                env = re.search(r'envs/(\w+)\.yaml', block)[1]
+            if script := re.search(r"\$SCRIPTS/(\w+)\.py", block):
+                env = re.search(r"envs/(\w+)\.yaml", block)[1]
                 assert f'code=code("{script[1]}", "{env}")' in block
 
 
@@ -51,7 +51,9 @@ def test_every_import_is_in_the_rules_environment(root):
         _, modules = fingerprint.imports(root / "workflow" / "scripts" / f"{script}.py", root / "workflow")
         pins = fingerprint.env_pins(root / "envs" / f"{env}.yaml")
         for module in modules:
-            assert fingerprint.DISTRIBUTIONS.get(module, module).lower() in pins, f"{rule}: {module} is not in {env}.yaml"
+            assert fingerprint.DISTRIBUTIONS.get(module, module).lower() in pins, (
+                f"{rule}: {module} is not in {env}.yaml"
+            )
 
 
 def environment_files(root):

@@ -5,7 +5,6 @@ import shutil
 
 import pytest
 import yaml
-
 from conftest import snakemake
 
 FIGURES = {"plot_rulegraph", "plot_cohort", "plot_augmentation", "plot_registration", "plot_comparison", "plot_losses"}
@@ -27,7 +26,9 @@ def project(finished, tmp_path):
 
 def planned(folder, *arguments):
     """Rules that a dry run plans, the final target left out."""
-    result = snakemake(folder, "--configfile", "presets/smoke.yaml", "--dry-run", "--quiet", "rules", "--nolock", *arguments)
+    result = snakemake(
+        folder, "--configfile", "presets/smoke.yaml", "--dry-run", "--quiet", "rules", "--nolock", *arguments
+    )
     assert result.returncode == 0, result.stdout + result.stderr
     return set(re.findall(r"^(\w+) +\d+$", result.stdout + result.stderr, flags=re.MULTILINE)) - {"all", "total"}
 

@@ -29,9 +29,10 @@ def main(argv=None):
     )
     size = {"nrows": 1, "ncols": len(volumes), "figsize": (1.9 * len(volumes), 2.6)}
     with style.figure(options, args.output, data, **size) as (_, axes):
+        box = slices.brain_box(np.asarray(volumes[0][2].dataobj), margin=5)
         for axis, (name, image, dseg) in zip(axes[0], volumes, strict=True):
-            slices.show(axis, np.asarray(image.dataobj), options["slice"], name)
-            slices.contours(axis, np.asarray(dseg.dataobj), options["slice"], style.colors(options, 1)[0])
+            slices.show(axis, np.asarray(image.dataobj)[box], options["slice"], name)
+            slices.contours(axis, np.asarray(dseg.dataobj)[box], options["slice"], style.colors(options, 1)[0])
 
 
 if __name__ == "__main__":

@@ -42,19 +42,24 @@ def main(argv=None):
     own = measured[(measured["pair"] == pair["pair"]) & measured["method"].isin(methods)]
     dice = own.groupby("method", sort=False)["dice"].mean()
     data = pd.DataFrame({"pair": pair["pair"], "method": methods, "dice_mean": [dice[method] for method in methods]})
+    # registered on the whole grid, shown around the brain
+    box = slices.brain_box(np.asarray(fixed_labels.dataobj))
+    fixed_data, moving_data, labels = fixed_data[box], moving_data[box], labels[box]
+    target = np.asarray(fixed_labels.dataobj)[box]
+    warped = {method: (image[box], moved[box]) for method, (image, moved) in warped.items()}
     own_color, fixed_color = style.colors(options, 2)[1], style.colors(options, 1)[0]
     height, columns = options["slice"], 2 + len(methods)
     size = {"nrows": 2, "ncols": columns, "figsize": (2.2 * columns, 5.2)}
     with style.figure(options, args.output, data, **size) as (_, axes):
         slices.show(axes[0][0], fixed_data, height, f"fixed: sub-{pair['fixed']} {args.options['fixed']}")
-        slices.contours(axes[0][0], np.asarray(fixed_labels.dataobj), height, fixed_color)
+        slices.contours(axes[0][0], target, height, fixed_color)
         slices.show(axes[0][1], moving_data, height, f"moving: sub-{pair['moving']} {args.options['moving']}")
         slices.contours(axes[0][1], labels, height, own_color)
         for row in (0, 1):
             axes[1][row].set_axis_off()
         for column, (method, (image, moved)) in enumerate(warped.items(), start=2):
             slices.show(axes[0][column], image, height, f"{style.name_of(method)}\nDice {dice[method]:.3f}")
-            slices.contours(axes[0][column], np.asarray(fixed_labels.dataobj), height, fixed_color)
+            slices.contours(axes[0][column], target, height, fixed_color)
             slices.contours(axes[0][column], moved, height, own_color)
             slices.show(axes[1][column], slices.checkerboard(fixed_data, image), height, "checkerboard")
         slices.show(axes[1][1], slices.checkerboard(fixed_data, moving_data), height, "before: checkerboard")

@@ -38,10 +38,10 @@ def main(argv=None):
             graph.nodes[rule]["layer"] = -layer
     position = networkx.multipartite_layout(graph, subset_key="layer", align="horizontal")
     data = pd.DataFrame(sorted(edges), columns=["from", "to"])
-    with style.figure(options, args.output, data, figsize=(9, 7.5)) as (_, axes):
+    with style.figure(options, args.output, data, figsize=(9, 6.5)) as (_, axes):
         axis = axes[0][0]
         axis.set_axis_off()
-        axis.margins(0.1)
+        axis.margins(0.08, 0.05)
         networkx.draw_networkx_edges(
             graph, position, ax=axis, edge_color="#888888", node_size=1200, arrowsize=9, width=0.8
         )

@@ -21,10 +21,9 @@ def _mirrors(structures, wanted):
     return mirrors if wanted and all(mirrors[1:]) else None
 
 
-def _one_hot(labels, count):
-    """Memberships (B, count, X, Y, Z) of labels 1 ... count from (B, 1, X, Y, Z)."""
-    numbers = torch.arange(1, count + 1, device=labels.device, dtype=labels.dtype).view(1, -1, 1, 1, 1)
-    return (labels == numbers).float()
+def _one_hot(labels, numbers):
+    """Memberships (B, K, X, Y, Z) of K label numbers from labels (B, 1, X, Y, Z)."""
+    return (labels == numbers.to(labels).view(1, -1, 1, 1, 1)).float()
 
 
 def loss_function(options, count):
@@ -33,7 +32,8 @@ def loss_function(options, count):
     Parameters
     ----------
     options : dict
-        `similarity`, and the weights `diffusion`, `bending`, `dice`.
+        `similarity`, and the weights `diffusion`, `bending`, `dice`; `dice_structures`: how many structures, drawn anew
+        at each training step, the Dice term looks at; when evaluated it looks at all.
     count : int
         Number of structures.
 
@@ -52,8 +52,11 @@ def loss_function(options, count):
             if options["bending"]:
                 loss = loss + options["bending"] * losses.bending_energy(displacement)
             if options["dice"]:
-                moved = warp.warp(_one_hot(batch["moving_labels"], count), displacement)
-                loss = loss + options["dice"] * losses.soft_dice_loss(moved, _one_hot(batch["fixed_labels"], count))
+                numbers = 1 + (
+                    torch.randperm(count)[: options["dice_structures"]] if model.training else torch.arange(count)
+                )
+                moved = warp.warp(_one_hot(batch["moving_labels"], numbers), displacement)
+                loss = loss + options["dice"] * losses.soft_dice_loss(moved, _one_hot(batch["fixed_labels"], numbers))
         return loss, displacement
 
     return loss_of

@@ -23,6 +23,15 @@ def _shift(image, offset):
     ]
 
 
+def _box_mean(image):
+    """Mean over 3x3x3 voxels of an image (B, C, X, Y, Z), edges repeated; on a CPU faster than pooling."""
+    for axis in (2, 3, 4):
+        first, last = image.narrow(axis, 0, 1), image.narrow(axis, image.shape[axis] - 1, 1)
+        padded, size = torch.cat([first, image, last], dim=axis), image.shape[axis]
+        image = padded.narrow(axis, 0, size) + padded.narrow(axis, 1, size) + padded.narrow(axis, 2, size)
+    return image / 27
+
+
 def mind(image):
     """Modality-independent neighbourhood descriptor with self-similarity context (Heinrich et al. 2013).
 
@@ -38,7 +47,7 @@ def mind(image):
     """
     neighbours = {offset: _shift(image, offset) for offset in NEIGHBOURS}
     squares = torch.cat([(neighbours[a] - neighbours[b]) ** 2 for a, b in SELF_SIMILARITY_PAIRS], dim=1)
-    distance = functional.avg_pool3d(functional.pad(squares, (1,) * 6, mode="replicate"), 3, stride=1)
+    distance = _box_mean(squares)
     distance = distance - distance.amin(dim=1, keepdim=True)
     variance = distance.mean(dim=1, keepdim=True)
     typical = variance.mean(dim=(1, 2, 3, 4), keepdim=True).detach()

@@ -93,8 +93,7 @@ class RegistrationUNet(nn.Module):
         self.integration_steps = integration_steps
         widths = [2, *features]
         self.down = nn.ModuleList(
-            nn.Sequential(_convolution(a, b, stride=2), _convolution(b, b))
-            for a, b in itertools.pairwise(widths)
+            nn.Sequential(_convolution(a, b, stride=2), _convolution(b, b)) for a, b in itertools.pairwise(widths)
         )
         turned = list(reversed(features))
         self.up = nn.ModuleList(

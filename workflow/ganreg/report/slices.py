@@ -9,6 +9,14 @@ def axial(volume, fraction):
     return np.asarray(volume)[::-1, ::-1, index].T
 
 
+def brain_box(labels, margin=3):
+    """Slices of the bounding box of labels > 0, with a margin in voxels."""
+    inside = np.argwhere(labels > 0)
+    return tuple(
+        slice(max(low - margin, 0), high + margin + 1) for low, high in zip(inside.min(0), inside.max(0), strict=True)
+    )
+
+
 def show(axis, volume, fraction, title="", limits=None):
     """Draw an axial slice in grey, without ticks."""
     picture = axial(volume, fraction)

@@ -1,0 +1,62 @@
+"""A user's own BIDS folder: real IXI T1w, whole head, T1w to T1w, small and fast."""
+
+import pandas as pd
+import pytest
+import yaml
+from conftest import copy_project, snakemake
+
+SUBJECTS = ["IXI015", "IXI056", "IXI092", "IXI105", "IXI137", "IXI163"]
+
+
+def overlay(ixi, **more):
+    return {
+        "dataset": "bids",
+        "pathvars": {"results": "results/ixi"},
+        "bids": {
+            "name": "IXI",
+            "root": str(ixi),
+            "subjects": SUBJECTS,
+            "labels": "derivatives/dlmuse/sub-{subject}/anat/sub-{subject}_dseg.nii.gz",
+            "label_table": "resources/labels/dlmuse.tsv",
+            **more,
+        },
+        "task": {"moving": "T1w"},
+        "preprocess": {"spacing": 8, "shape": [32, 32, 32]},
+        "evaluation": {"spacing": 4},
+        "split": {"folds": 2, "validation_subjects": 1},
+        "registration": {"methods": ["initial", "syn_mi", "unet_none"]},
+        "unet": {"steps": 20, "validate_every": 10},
+    }
+
+
+def run(folder, content, *arguments):
+    (folder / "overlay.yaml").write_text(yaml.safe_dump(content))
+    return snakemake(folder, "--configfile", "overlay.yaml", "--quiet", "rules", *arguments)
+
+
+def test_real_subjects_go_all_the_way(ixi, tmp_path):
+    folder = copy_project(tmp_path)
+    result = run(folder, overlay(ixi))
+    assert result.returncode == 0, result.stdout + result.stderr
+    table = pd.read_csv(folder / "results" / "ixi" / "tables" / "table1.csv").set_index("method")
+    assert list(table["dataset"].unique()) == ["IXI"]
+    # after the affine, real brains overlap by more than a half, structure by structure
+    assert table.loc["initial", "dice_mean"] > 0.45
+    assert "imulated" not in (folder / "results" / "ixi" / "tables" / "table1.md").read_text()
+    pairs = pd.read_csv(folder / "results" / "ixi" / "metrics" / "pairs.csv")
+    assert pairs["tre_mm"].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"subjects": [*SUBJECTS, "IXI999"]}, "sub-IXI999_T1w.nii.gz: expected a file of sub-IXI999, found none"),
+        ({"root": "nowhere"}, "nowhere: expected a BIDS folder (bids.root), found none"),
+        ({"subjects": [], "image": "sub-{subject}/func/{subject}_{modality}.nii"}, "expected subjects with"),
+    ],
+)
+def test_a_wrong_folder_is_one_line(ixi, tmp_path, more, message):
+    result = run(copy_project(tmp_path), overlay(ixi, **more), "--dry-run")
+    assert result.returncode != 0
+    assert [line for line in result.stderr.splitlines() if message in line and line.startswith("error: ")]
+    assert "Traceback" not in result.stderr

@@ -1,0 +1,135 @@
+"""The smoke preset to the end: the output contract, and that a second run does nothing."""
+
+import hashlib
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from conftest import snakemake
+from PIL import Image
+
+from ganreg import io
+
+STRUCTURES = ["dataset", "fold", "pair", "fixed", "moving", "method", "structure", "dice", "hd95_mm"]
+PAIRS = ["dataset", "fold", "pair", "fixed", "moving", "method", "folded_forward_percent", "folded_central_percent"]
+PAIRS += ["ndv_percent", "sdlogj", "tre_mm"]
+COST = ["dataset", "fold", "pair", "fixed", "moving", "method", "seconds", "threads", "peak_mib"]
+TABLE1 = [
+    "dataset",
+    "method",
+    "task",
+    "labels_in_training",
+    "n_subjects",
+    "folds_hash",
+    "dice_mean",
+    "dice_sd_subjects",
+]
+TABLE1 += [
+    "dice_sd_structures",
+    "diff_reference",
+    "ci_low",
+    "ci_high",
+    "p_holm",
+    "effect_size",
+    "hd95_mm",
+    "ndv_percent",
+]
+TABLE1 += ["folded_percent", "paper_dice"]
+
+
+@pytest.fixture(scope="module")
+def results(finished):
+    return finished / "results" / "smoke"
+
+
+@pytest.fixture(scope="module")
+def methods(root):
+    return yaml.safe_load((root / "config.yaml").read_text())["registration"]["methods"]
+
+
+def test_tables_have_the_contracts_columns_and_a_row_for_each_method(results, methods):
+    long = pd.read_csv(results / "metrics" / "structures.csv")
+    assert list(long.columns) == STRUCTURES
+    assert len(long) == len(methods) * 6 * 35
+    pairs = pd.read_csv(results / "metrics" / "pairs.csv")
+    assert list(pairs.columns) == PAIRS
+    assert pairs["tre_mm"].notna().all()
+    cost = pd.read_csv(results / "metrics" / "cost.csv")
+    assert list(cost.columns) == COST
+    assert (cost["seconds"] > 0).all()
+    assert (cost["peak_mib"] > 10).all()
+    table1 = pd.read_csv(results / "tables" / "table1.csv")
+    assert list(table1.columns) == TABLE1
+    assert list(table1["method"]) == methods
+    table2 = pd.read_csv(results / "tables" / "table2.csv")
+    assert list(table2.columns) == ["dataset", "method", "fold_1", "fold_2", "mean", "sd", "paper_mean"]
+
+
+def test_a_simulated_cohort_is_called_so(results):
+    assert pd.read_csv(results / "tables" / "table1.csv")["dataset"].unique() == ["embedded (simulated)"]
+    assert "imulated" in (results / "tables" / "table1.md").read_text().splitlines()[-1]
+
+
+def test_every_table_carries_the_hash_of_the_folds(results):
+    folds = io.read_json(results / "split" / "folds.json")
+    assert set(pd.read_csv(results / "tables" / "table1.csv")["folds_hash"]) == {folds["hash"]}
+
+
+def test_models_say_what_they_opened_and_it_was_no_test_subject(results):
+    folds = io.read_json(results / "split" / "folds.json")["folds"]
+    for fold in folds:
+        manifest = io.read_json(results / "models" / f"fold{fold['fold']}" / "unet_none.json")
+        subjects = {path.split("sub-")[1][:2] for path in manifest["opened"]}
+        assert subjects <= {*fold["train"], *fold["validation"]}
+        assert subjects >= set(fold["train"])
+        root = results.parents[1]
+        for path, digest in manifest["opened"].items():
+            assert hashlib.sha256((root / path).read_bytes()).hexdigest() == digest
+
+
+def test_the_identity_is_what_the_start_does(results):
+    pairs = pd.read_csv(results / "metrics" / "pairs.csv").set_index("method").loc["initial"]
+    assert (pairs[["folded_forward_percent", "ndv_percent", "sdlogj"]] == 0).all(axis=None)
+    # subjects of the cohort differ by a few millimetres after the affine
+    assert pairs["tre_mm"].between(1, 12).all()
+
+
+def test_figures_are_pictures_with_their_data(results):
+    figures = sorted((results / "figures").glob("*.png"))
+    assert len(figures) == 6
+    for path in [*figures, results / "tables" / "table1.png", results / "tables" / "table2.png"]:
+        pixels = np.asarray(Image.open(path).convert("L"))
+        assert min(pixels.shape) > 200
+        assert pixels.std() > 5
+    for path in figures:
+        assert path.with_suffix(".svg").stat().st_size > 1000
+        assert len(pd.read_csv(path.with_suffix(".csv"))) > 0
+
+
+def test_no_unfinished_file_is_left(results):
+    leftovers = [path for path in results.rglob(".*") if path.name != ".snakemake_timestamp"]
+    assert leftovers == []
+
+
+def test_a_second_run_does_nothing(finished):
+    result = snakemake(finished, "--configfile", "presets/smoke.yaml")
+    assert result.returncode == 0
+    assert "Nothing to be done" in result.stdout + result.stderr
+
+
+def test_a_training_run_that_got_a_test_subject_is_refused(finished, tmp_path):
+    folds = io.read_json(finished / "results" / "smoke" / "split" / "folds.json")
+    stranger = folds["folds"][0]["test"][0]
+    path = finished / "results" / "smoke" / "models" / "fold1" / "unet_none.json"
+    original = path.read_text()
+    manifest = io.read_json(path)
+    manifest["opened"][f"results/smoke/preprocess/sub-{stranger}/anat/sub-{stranger}_dseg.nii.gz"] = "0" * 64
+    try:
+        io.write_json(path, manifest)
+        target = "results/smoke/metrics/methods/unet_none_pairs.csv"
+        result = snakemake(finished, "--configfile", "presets/smoke.yaml", "--forcerun", "evaluate_pairs", "--", target)
+        assert result.returncode != 0
+        assert f"found sub-{stranger}" in result.stdout + result.stderr
+    finally:
+        path.write_text(original)
