@@ -25,7 +25,7 @@ def test_mind_is_between_0_and_1_with_twelve_channels(image):
 @pytest.mark.parametrize("name", ["mind", "mi", "ncc", "mse"])
 def test_similarity_prefers_the_aligned_image_and_has_a_finite_gradient(name):
     generator = torch.Generator().manual_seed(1)
-    fixed = torch.nn.functional.avg_pool3d(torch.randn(1, 1, 24, 24, 24, generator=generator), 3, 1, 1) * 3
+    fixed = torch.nn.functional.avg_pool3d(torch.randn(1, 1, 24, 24, 24, generator=generator), 3, 1, 1) * 3 + 4
     shifted = fixed.roll(2, dims=2).requires_grad_()
     mask = torch.ones_like(fixed)
     loss = losses.similarity_loss(name)

@@ -11,13 +11,15 @@ from ganreg.preprocess import align, augment, labels, normalize, resample
 from ganreg.spatial import itk
 
 
-def test_zscore_inside_and_zero_outside():
+def test_zscore_and_shift_inside_and_zero_outside():
     rng = np.random.default_rng(0)
     data, mask = rng.normal(100, 20, (10, 10, 10)), rng.random((10, 10, 10)) > 0.5
     scores = normalize.zscore(data, mask, "x")
-    assert abs(scores[mask].mean()) < 1e-6
+    assert abs(scores[mask].mean() - normalize.SHIFT) < 1e-6
     assert abs(scores[mask].std() - 1) < 1e-6
     assert (scores[~mask] == 0).all()
+    # the background is darker than the brain
+    assert np.quantile(scores[mask], 0.001) > 0.5
 
 
 def test_an_empty_mask_and_a_flat_brain_are_refused():

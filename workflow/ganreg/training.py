@@ -10,6 +10,9 @@ from ganreg import io
 from ganreg.errors import InputError
 from ganreg.progress import Progress
 
+# one pair a step: now and then a gradient is far off
+GRADIENT_NORM = 1.0
+
 
 def choose_device(name):
     """The torch device of a configuration value: auto takes a GPU where there is one.
@@ -137,6 +140,7 @@ def train(name, model, samples, validation, loss_of, score_of, options, output, 
         if not torch.isfinite(loss):
             raise InputError(f"{name}: expected a finite loss, found {loss.item()} at step {step + 1}, {batch['name']}")
         loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), GRADIENT_NORM)
         optimizer.step()
         losses.append(float(loss.detach()))
         progress.step(loss=losses[-1], best_dice=max(state["best_score"], 0))

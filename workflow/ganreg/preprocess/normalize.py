@@ -4,9 +4,14 @@ import numpy as np
 
 from ganreg.errors import InputError
 
+# Eq. 1 alone would make the background (0) as bright as the mean of the brain, and hide the brain's outline from mutual
+# information: NiftyReg then stays at its start on some pairs (Dice .56 instead of .70, T1w to T1w at 4 mm). Shifted by
+# four deviations, the background is darker than the brain.
+SHIFT = 4.0
+
 
 def zscore(data, mask, name):
-    """Z-score over the brain mask, 0 outside.
+    """Z-score over the brain mask plus `SHIFT`, 0 outside.
 
     Parameters
     ----------
@@ -16,7 +21,7 @@ def zscore(data, mask, name):
 
     Returns
     -------
-    float32 array: mean 0 and standard deviation 1 inside the mask.
+    float32 array: mean `SHIFT` and standard deviation 1 inside the mask.
 
     Raises
     ------
@@ -29,4 +34,4 @@ def zscore(data, mask, name):
     deviation = inside.std()
     if deviation < 1e-6 * max(1.0, abs(inside.mean())):
         raise InputError(f"{name}: expected contrast inside the brain, found the constant {inside.mean():g}")
-    return np.where(mask, (data - inside.mean()) / deviation, 0).astype(np.float32)
+    return np.where(mask, (data - inside.mean()) / deviation + SHIFT, 0).astype(np.float32)

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as functional
 from monai.losses import GlobalMutualInformationLoss, LocalNormalizedCrossCorrelationLoss
 
+from ganreg.preprocess.normalize import SHIFT
+
 NEIGHBOURS = [(1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0), (0, 0, 1), (0, 0, -1)]
 # pairs of neighbours at distance sqrt(2)
 SELF_SIMILARITY_PAIRS = [
@@ -79,8 +81,8 @@ def similarity_loss(name):
 
 
 def _unit_range(image):
-    """Z-scores between -3 and 3 brought to 0 ... 1."""
-    return ((image + 3) / 6).clamp(0, 1)
+    """Preprocessed grey values, 0 to twice `normalize.SHIFT`, brought to 0 ... 1."""
+    return (image / (2 * SHIFT)).clamp(0, 1)
 
 
 def diffusion(displacement):

@@ -8,6 +8,8 @@ from torch import nn
 
 from ganreg.spatial import warp
 
+LEAK = 0.2
+
 
 class Convolution(nn.Conv3d):
     """3x3x3 convolution, padded, in float32 where the grid is narrow.
@@ -18,6 +20,9 @@ class Convolution(nn.Conv3d):
 
     def __init__(self, inputs, outputs, stride=1):
         super().__init__(inputs, outputs, 3, stride, padding=1)
+        # torch's own start shrinks the signal layer by layer, and the last one would see next to nothing
+        nn.init.kaiming_normal_(self.weight, a=LEAK)
+        nn.init.zeros_(self.bias)
 
     def forward(self, x):
         if x.device.type == "cpu" and min(x.shape[2:]) < 3:
@@ -27,14 +32,13 @@ class Convolution(nn.Conv3d):
 
 
 def _convolution(inputs, outputs, stride=1):
-    return nn.Sequential(Convolution(inputs, outputs, stride), nn.LeakyReLU(0.2))
+    return nn.Sequential(Convolution(inputs, outputs, stride), nn.LeakyReLU(LEAK))
 
 
 def _flow_layer(inputs):
     """Last convolution, started near zero so that training starts from the identity."""
     layer = Convolution(inputs, 3)
-    nn.init.normal_(layer.weight, std=1e-5)
-    nn.init.zeros_(layer.bias)
+    nn.init.normal_(layer.weight, std=1e-3)
     return layer
 
 
