@@ -20,15 +20,15 @@ help:
 
 run: setup
 	@$(BIN)/python workflow/scripts/print_plan.py
-	@$(BIN)/snakemake --cores $(CORES) --report results/report.zip --report-after-run
+	@$(BIN)/snakemake --cores $(CORES) --quiet rules --report results/report.zip --report-after-run
 	@$(BIN)/python workflow/scripts/print_headline.py --results results
 
 demo: setup
-	@$(BIN)/snakemake $(SMOKE) --cores $(CORES)
+	@$(BIN)/snakemake $(SMOKE) --cores $(CORES) --quiet rules
 	@$(BIN)/python workflow/scripts/print_headline.py --results results/smoke
 
 figures: setup
-	@$(BIN)/snakemake --cores $(CORES) figures tables
+	@$(BIN)/snakemake --cores $(CORES) --quiet rules figures tables
 
 lint: setup
 	$(BIN)/ruff check .

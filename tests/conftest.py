@@ -1,6 +1,7 @@
 """What several tests share: the project's root, real data where there is some, and one finished small run."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,13 @@ def snakemake(folder, *arguments):
     """Run Snakemake in a copy of the project; the result carries its output as text."""
     command = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def planned(folder, configfile="presets/smoke.yaml"):
+    """Rules that a dry run plans, the final target left out."""
+    result = snakemake(folder, "--configfile", configfile, "--dry-run", "--quiet", "rules", "--nolock")
+    assert result.returncode == 0, result.stdout + result.stderr
+    return set(re.findall(r"^(\w+) +\d+$", result.stdout + result.stderr, flags=re.MULTILINE)) - {"all", "total"}
 
 
 def copy_project(target):

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 import yaml
-from conftest import copy_project, snakemake
+from conftest import copy_project, planned, snakemake
 
 SUBJECTS = ["IXI015", "IXI056", "IXI092", "IXI105", "IXI137", "IXI163"]
 
@@ -45,6 +45,14 @@ def test_real_subjects_go_all_the_way(ixi, tmp_path):
     assert "imulated" not in (folder / "results" / "ixi" / "tables" / "table1.md").read_text()
     pairs = pd.read_csv(folder / "results" / "ixi" / "metrics" / "pairs.csv")
     assert pairs["tre_mm"].isna().all()
+
+    # two swapped booleans of one block: an unordered set of values would not have changed
+    assert planned(folder, "overlay.yaml") == set()
+    swapped = overlay(ixi, stripped=True, labels_cover_brain=False)
+    (folder / "swapped.yaml").write_text(yaml.safe_dump(swapped))
+    rules = planned(folder, "swapped.yaml")
+    assert {"align_subject", "resample_bspline", "train_unet", "report_dice"} <= rules
+    assert not rules & {"get_template", "make_folds"}
 
 
 @pytest.mark.parametrize(
