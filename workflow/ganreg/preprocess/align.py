@@ -7,6 +7,8 @@ from ganreg.errors import InputError
 from ganreg.spatial.itk import to_sitk
 
 SEED = 1
+# spacing of the finest level: linear transforms need no more
+COARSE_MM = 3
 
 
 def _registration(shrink_factors, smoothing_mm, iterations):
@@ -63,7 +65,7 @@ def align_rigid(fixed, moving, moving_name):
     initial = sitk.Euler3DTransform()
     size = np.array(first.GetSize()) - 1
     initial.SetCenter(first.TransformContinuousIndexToPhysicalPoint((size / 2).tolist()))
-    shrunk = sitk.Shrink(first, _shrink(first, 2))
+    shrunk = sitk.Shrink(first, _shrink(first, COARSE_MM))
     result = _execute(_registration([2, 1], [3, 1.5], 100), shrunk, second, initial, moving_name)
     return sitk.Euler3DTransform(sitk.CompositeTransform(result).GetBackTransform())
 
@@ -90,7 +92,7 @@ def align_affine(template, template_affine, image, mask, name):
         If the optimisation fails, or its result changes volume by more than a factor of 2.5.
     """
     fixed, moving = to_sitk(template.astype(np.float32), template_affine), _brain(image, mask)
-    shrunk = sitk.Shrink(fixed, _shrink(fixed, 2))
+    shrunk = sitk.Shrink(fixed, _shrink(fixed, COARSE_MM))
     initial = sitk.CenteredTransformInitializer(
         shrunk, moving, sitk.Euler3DTransform(), sitk.CenteredTransformInitializerFilter.MOMENTS
     )
