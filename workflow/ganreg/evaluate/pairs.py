@@ -108,7 +108,8 @@ def evaluate_pairs(folds, method, dataset, transforms, labels_of, structures, tr
             path = transforms.get((fold["fold"], pair["pair"]))
             if path is None:
                 raise InputError(f"{method}: expected a transform of {pair['pair']} in fold {fold['fold']}, found none")
-            keys = {"dataset": dataset, "fold": fold["fold"], **pair, "method": method}
+            keys = {"dataset": dataset, "fold": fold["fold"]}
+            keys |= {name: pair[name] for name in ("pair", "fixed", "moving")} | {"method": method}
             fixed_path, moving_path = labels_of(pair["fixed"]), labels_of(pair["moving"])
             fixed, moving = io.load_labels(fixed_path), io.load_labels(moving_path)
             io.require_same_grid(fixed, fixed_path, moving, moving_path)

@@ -33,8 +33,9 @@ class Subject:
 
 def gaussian_random_field(rng, shape, smoothness_voxels):
     """Gaussian random field of mean 0 and standard deviation 1 on a periodic grid, by smoothing white noise."""
-    field = ndimage.gaussian_filter(rng.standard_normal(shape), smoothness_voxels, mode="wrap")
-    return (field - field.mean()) / field.std()
+    noise = rng.standard_normal(shape).astype(np.float32)
+    field = ndimage.gaussian_filter(noise, smoothness_voxels, mode="wrap")
+    return (field - field.mean(dtype=np.float64)) / field.std(dtype=np.float64)
 
 
 def _multiscale(rng, shape, spacing, scales):
@@ -51,11 +52,15 @@ def _field_grid(shape, affine):
     return coarse_shape, coarse
 
 
-def _flow(rng, shape, scales):
-    """Displacement of exp(v) and of exp(-v), each (3, X, Y, Z) in mm, for a random velocity v on the field grid."""
-    velocity = np.stack([_multiscale(rng, shape, FIELD_SPACING_MM, scales) for _ in range(3)])
+def _velocity(rng, shape, scales):
+    """Random velocity (3, X, Y, Z) in mm on the field grid."""
+    return np.stack([_multiscale(rng, shape, FIELD_SPACING_MM, scales) for _ in range(3)])
+
+
+def _exponential(velocity):
+    """Displacement in mm after unit time of a velocity (3, X, Y, Z) in mm on the field grid."""
     tensor = torch.from_numpy((velocity / FIELD_SPACING_MM).astype(np.float32))[None]
-    return tuple(warp.integrate(sign * tensor, steps=7)[0].numpy() * FIELD_SPACING_MM for sign in (1, -1))
+    return warp.integrate(tensor, steps=7)[0].numpy() * FIELD_SPACING_MM
 
 
 def _rigid(rng, centre, rotation_deg, translation_mm):
@@ -121,8 +126,9 @@ def simulate_subject(template, affine, number, options):
     rng = np.random.default_rng([options["seed"], number])
     field_shape, field_affine = _field_grid(template["mask"].shape, affine)
     deformed = 1 if number else 0
-    forward, backward = (deformed * field for field in _flow(rng, field_shape, options["velocity"]))
-    parcels = deformed * _flow(rng, field_shape, options["parcellation"])[0]
+    velocity = deformed * _velocity(rng, field_shape, options["velocity"])
+    forward, backward = _exponential(velocity), _exponential(-velocity)
+    parcels = deformed * _velocity(rng, field_shape, options["parcellation"])
 
     shape = template["mask"].shape
     centre = affine[:3, :3] @ ((np.array(shape) - 1) / 2) + affine[:3, 3]
@@ -135,7 +141,7 @@ def simulate_subject(template, affine, number, options):
     anatomical = to_voxels(forward)
     mask = _deform(template["mask"], anatomical, "nearest") > 0.5
     # the parcels' own jitter comes first: boundaries drawn by a rater do not follow the grey values exactly
-    label_field = warp.compose(to_voxels(parcels), anatomical)
+    label_field = warp.compose(to_voxels(_exponential(parcels)), anatomical)
     labels = np.where(mask, _deform(template["dseg"], label_field, "nearest"), 0).astype(np.int16)
 
     texture = _multiscale(rng, shape, 1.0, options["texture"]).astype(np.float32)

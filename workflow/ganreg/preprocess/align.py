@@ -15,7 +15,7 @@ def _registration(shrink_factors, smoothing_mm, iterations):
     method = sitk.ImageRegistrationMethod()
     method.SetMetricAsMattesMutualInformation(32)
     method.SetMetricSamplingStrategy(method.RANDOM)
-    method.SetMetricSamplingPercentagePerLevel([0.5, 0.25][: len(shrink_factors)], SEED)
+    method.SetMetricSamplingPercentagePerLevel([0.5, 0.15][: len(shrink_factors)], SEED)
     method.SetInterpolator(sitk.sitkLinear)
     method.SetOptimizerAsRegularStepGradientDescent(
         learningRate=2.0, minStep=1e-3, numberOfIterations=iterations, relaxationFactor=0.6
