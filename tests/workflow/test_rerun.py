@@ -17,7 +17,7 @@ def project(finished, tmp_path):
     """The finished run, with its own configuration, scripts and package to change."""
     for name in finished.iterdir():
         if name.name in ("config.yaml", "presets", "workflow", "Snakefile"):
-            (shutil.copytree if name.is_dir() else shutil.copy)(name, tmp_path / name.name)
+            (shutil.copytree if name.is_dir() else shutil.copy2)(name, tmp_path / name.name)
         else:
             (tmp_path / name.name).symlink_to(name)
     return tmp_path

@@ -29,6 +29,11 @@ def checked(function, *arguments):
         sys.exit(f"error: {error}")
 
 
+def project_file(*parts):
+    """A file of the project as seen from the working directory, so that moving both together re-runs nothing."""
+    return os.path.relpath(Path(workflow.basedir, *parts))
+
+
 checked(configuration.validate, config, WORKFLOW / "schemas" / "config.schema.yaml")
 
 EMBEDDED = config["dataset"] == "embedded"
@@ -39,7 +44,7 @@ MODALITIES = list(dict.fromkeys([REFERENCE, TASK["fixed"], TASK["moving"]]))
 OTHERS = MODALITIES[1:]
 if EMBEDDED:
     SUBJECTS = [f"{number:02d}" for number in range(1, config["cohort"]["subjects"] + 1)]
-    LABEL_TABLE = str(Path(workflow.basedir) / "resources" / "labels" / "cerebra.tsv")
+    LABEL_TABLE = project_file("resources", "labels", "cerebra.tsv")
     DATASET = "embedded (simulated)"
 else:
     SUBJECTS = checked(bids.select_subjects, config["bids"], MODALITIES)

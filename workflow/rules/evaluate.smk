@@ -89,7 +89,7 @@ rule report_dice:
         pairs="<results>/metrics/pairs.csv",
         cost="<results>/metrics/cost.csv",
         manifests=manifests_of(METHODS),
-        paper=Path(workflow.basedir) / "resources" / "paper_results.csv",
+        paper=project_file("resources", "paper_results.csv"),
     output:
         table1=report(
             multiext("<results>/tables/table1", ".csv", ".md", ".json"),

@@ -4,7 +4,7 @@
 rule plot_rulegraph:
     """Draw the workflow itself (Fig. 1)."""
     input:
-        snakefile=Path(workflow.basedir) / "Snakefile",
+        snakefile=project_file("Snakefile"),
     output:
         png=report("<results>/figures/fig01_rulegraph.png", caption="../report/rulegraph.rst", category="Figures"),
         others=multiext("<results>/figures/fig01_rulegraph", ".svg", ".csv"),
