@@ -43,7 +43,7 @@ rule evaluate_pairs:
             --subjects {params.subjects:q} \
             --transforms {input.transforms:q} \
             --manifests {input.manifests:q} \
-            --truth {params.truth:q} \
+            --truth={params.truth:q} \
             --output-structures {output.structures:q} \
             --output-pairs {output.pairs:q} \
             > {log:q} 2>&1
