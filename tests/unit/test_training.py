@@ -93,5 +93,5 @@ def test_cuda_asked_for_and_not_there_is_one_line():
 @pytest.mark.parametrize(
     ("losses", "falling"), [([9, 5, 3, 2, 1.9, 1.8, 1.7, 1.6, 1.5, 1.4], True), ([9, 5, 3, 2, 2, 2, 2, 2, 2, 2], False)]
 )
-def test_under_training_is_seen_in_the_last_fifth(losses, falling):
+def test_under_training_is_seen_in_the_second_half(losses, falling):
     assert training.still_falling([{"validation_loss": loss} for loss in losses]) is falling

@@ -169,10 +169,12 @@ def train(name, model, samples, validation, loss_of, score_of, options, output, 
 
 
 def still_falling(history, tolerance=0.01):
-    """Whether the validation loss still fell by more than `tolerance` over the last fifth of the training."""
+    """Whether the validation loss still fell by more than `tolerance` over the second half of the training.
+
+    The learning rate ends at zero, so that the last steps are flat whatever is left to learn.
+    """
     losses = [line["validation_loss"] for line in history]
-    tail = max(2, math.ceil(len(losses) / 5) + 1)
     if len(losses) < 3:
         return True
-    start, end = losses[-tail], min(losses[-tail + 1 :])
-    return start - end > tolerance * abs(start)
+    halfway = losses[len(losses) // 2 - 1]
+    return halfway - min(losses[len(losses) // 2 :]) > tolerance * abs(halfway)

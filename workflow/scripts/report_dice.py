@@ -31,7 +31,7 @@ def main(argv=None):
         f"Measured on the test subjects of {len(second.filter(like='fold_').columns)} folds ({info['folds_hash']})."
     )
     if under_trained:
-        notes.append(f"Under-trained (the validation loss still falls at the last step): {', '.join(under_trained)}.")
+        notes.append(f"Under-trained (validation loss still falling over the second half): {', '.join(under_trained)}.")
     explained = f"Differences: {reference} minus method, 95 % bootstrap interval over subjects, Wilcoxon p after Holm."
     captions = {"table1": " ".join([*notes, explained, "paper_dice: printed in the paper, on its own data."])}
     captions["table2"] = " ".join([*notes, "sd: over folds.", "paper_mean: printed in the paper, on its own data."])
