@@ -20,7 +20,7 @@ class Convolution(nn.Conv3d):
 
     def __init__(self, inputs, outputs, stride=1):
         super().__init__(inputs, outputs, 3, stride, padding=1)
-        # torch's own start shrinks the signal layer by layer, and the last one would see next to nothing
+        # torch's own start lets the signal shrink layer by layer
         nn.init.kaiming_normal_(self.weight, a=LEAK)
         nn.init.zeros_(self.bias)
 
