@@ -1,6 +1,8 @@
 """The smoke preset to the end: the output contract, and that a second run does nothing."""
 
 import hashlib
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -119,17 +121,15 @@ def test_a_second_run_does_nothing(finished):
 
 
 def test_a_training_run_that_got_a_test_subject_is_refused(finished, tmp_path):
-    folds = io.read_json(finished / "results" / "smoke" / "split" / "folds.json")
+    # a copy: Snakemake takes the outputs of a failed job away
+    folder = Path(shutil.copytree(finished, tmp_path / "copy"))
+    folds = io.read_json(folder / "results" / "smoke" / "split" / "folds.json")
     stranger = folds["folds"][0]["test"][0]
-    path = finished / "results" / "smoke" / "models" / "fold1" / "unet_none.json"
-    original = path.read_text()
+    path = folder / "results" / "smoke" / "models" / "fold1" / "unet_none.json"
     manifest = io.read_json(path)
     manifest["opened"][f"results/smoke/preprocess/sub-{stranger}/anat/sub-{stranger}_dseg.nii.gz"] = "0" * 64
-    try:
-        io.write_json(path, manifest)
-        target = "results/smoke/metrics/methods/unet_none_pairs.csv"
-        result = snakemake(finished, "--configfile", "presets/smoke.yaml", "--forcerun", "evaluate_pairs", "--", target)
-        assert result.returncode != 0
-        assert f"found sub-{stranger}" in result.stdout + result.stderr
-    finally:
-        path.write_text(original)
+    io.write_json(path, manifest)
+    target = "results/smoke/metrics/methods/unet_none_pairs.csv"
+    result = snakemake(folder, "--configfile", "presets/smoke.yaml", "--forcerun", "evaluate_pairs", "--", target)
+    assert result.returncode != 0
+    assert f"found sub-{stranger}" in result.stdout + result.stderr

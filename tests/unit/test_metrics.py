@@ -2,6 +2,8 @@
 
 import numpy as np
 import torch
+from monai.metrics import compute_hausdorff_distance
+from scipy import ndimage
 
 from ganreg.evaluate import metrics
 
@@ -30,6 +32,25 @@ def test_surface_distance_is_in_millimetres_along_the_shifted_axis():
     result = metrics.hd95(cube(), cube(2), [1, 2], [3.0, 1.0, 1.0])
     assert result[0] == 6.0
     assert np.isnan(result[1])
+
+
+def test_surface_distance_agrees_with_an_independent_implementation():
+    rng = np.random.default_rng(1)
+    first, second = (ndimage.gaussian_filter(rng.standard_normal((24, 20, 22)), 2) for _ in range(2))
+    first, second = (np.digitize(field, [-0.1, 0.0, 0.1]) for field in (first, second))
+    spacing = [2.0, 1.0, 1.5]
+    ours = metrics.hd95(first, second, [1, 2, 3], spacing)
+    theirs = [
+        compute_hausdorff_distance(
+            torch.from_numpy(first == label)[None, None],
+            torch.from_numpy(second == label)[None, None],
+            include_background=True,
+            percentile=95,
+            spacing=spacing,
+        ).item()
+        for label in (1, 2, 3)
+    ]
+    np.testing.assert_allclose(ours, theirs, rtol=1e-3)
 
 
 def test_the_identity_is_regular_and_a_fold_is_counted():

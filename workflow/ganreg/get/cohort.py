@@ -63,6 +63,12 @@ def _exponential(velocity):
     return warp.integrate(tensor, steps=7)[0].numpy() * FIELD_SPACING_MM
 
 
+def _composed(first, second):
+    """Displacement in mm of `first` after `second`, both (3, X, Y, Z) in mm on the field grid."""
+    first, second = (torch.from_numpy((field / FIELD_SPACING_MM).astype(np.float32))[None] for field in (first, second))
+    return warp.compose(first, second)[0].numpy() * FIELD_SPACING_MM
+
+
 def _rigid(rng, centre, rotation_deg, translation_mm):
     """Random rigid world matrix (4, 4) about a centre, uniform within plus and minus the given sizes."""
     matrix = np.eye(4)
@@ -141,7 +147,7 @@ def simulate_subject(template, affine, number, options):
     anatomical = to_voxels(forward)
     mask = _deform(template["mask"], anatomical, "nearest") > 0.5
     # the parcels' own jitter comes first: boundaries drawn by a rater do not follow the grey values exactly
-    label_field = warp.compose(to_voxels(_exponential(parcels)), anatomical)
+    label_field = to_voxels(_composed(_exponential(parcels), forward))
     labels = np.where(mask, _deform(template["dseg"], label_field, "nearest"), 0).astype(np.int16)
 
     texture = _multiscale(rng, shape, 1.0, options["texture"]).astype(np.float32)

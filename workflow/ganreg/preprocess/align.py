@@ -7,8 +7,9 @@ from ganreg.errors import InputError
 from ganreg.spatial.itk import to_sitk
 
 SEED = 1
-# spacing of the finest level: linear transforms need no more
+# spacings at the finest level: linear transforms need no more
 COARSE_MM = 3
+MOVING_MM = 2
 
 
 def _registration(shrink_factors, smoothing_mm, iterations):
@@ -31,7 +32,7 @@ def _execute(method, fixed, moving, initial, name):
     method.SetInitialTransform(initial, inPlace=False)
     try:
         # a composite of one linear transform comes back
-        return method.Execute(fixed, moving)
+        return method.Execute(fixed, sitk.BinShrink(moving, _shrink(moving, MOVING_MM)))
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[-1]
         raise InputError(f"{name}: expected an image that can be aligned, found: {reason}") from None

@@ -26,8 +26,19 @@ def _one_hot(labels, numbers):
     return (labels == numbers.to(labels).view(1, -1, 1, 1, 1)).float()
 
 
+def _brain_box(mask, margin=2):
+    """Slices of the box around the masks (B, 1, X, Y, Z), wider by `margin`: as far as MIND looks."""
+    box = []
+    for axis in (2, 3, 4):
+        inside = mask.amax(dim=[other for other in (0, 1, 2, 3, 4) if other != axis]).nonzero()
+        box.append(slice(max(int(inside.min()) - margin, 0), int(inside.max()) + 1 + margin))
+    return tuple(box)
+
+
 def loss_function(options, count):
     """The loss of a batch (Eq. 4 and 7): similarity + diffusion + bending energy + Dice of warped labels.
+
+    Images and labels are compared in the box of the fixed brain: a third of the grid and more is background.
 
     Parameters
     ----------
@@ -46,8 +57,10 @@ def loss_function(options, count):
     def loss_of(model, batch):
         displacement = model(batch["fixed"], batch["moving"])
         with torch.autocast(displacement.device.type, enabled=False):
-            warped = warp.warp(batch["moving"], displacement)
-            loss = similarity(warped, batch["fixed"], batch["mask"])
+            box = _brain_box(batch["mask"])
+            cropped, origin = displacement[(..., *box)], [side.start for side in box]
+            warped = warp.warp(batch["moving"], cropped, origin=origin)
+            loss = similarity(warped, batch["fixed"][(..., *box)], batch["mask"][(..., *box)])
             loss = loss + options["diffusion"] * losses.diffusion(displacement)
             if options["bending"]:
                 loss = loss + options["bending"] * losses.bending_energy(displacement)
@@ -55,8 +68,9 @@ def loss_function(options, count):
                 numbers = 1 + (
                     torch.randperm(count)[: options["dice_structures"]] if model.training else torch.arange(count)
                 )
-                moved = warp.warp(_one_hot(batch["moving_labels"], numbers), displacement)
-                loss = loss + options["dice"] * losses.soft_dice_loss(moved, _one_hot(batch["fixed_labels"], numbers))
+                moved = warp.warp(_one_hot(batch["moving_labels"], numbers), cropped, origin=origin)
+                fixed = _one_hot(batch["fixed_labels"][(..., *box)], numbers)
+                loss = loss + options["dice"] * losses.soft_dice_loss(moved, fixed)
         return loss, displacement
 
     return loss_of

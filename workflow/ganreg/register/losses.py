@@ -4,7 +4,6 @@ import itertools
 
 import torch
 import torch.nn.functional as functional
-from monai.losses import GlobalMutualInformationLoss, LocalNormalizedCrossCorrelationLoss
 
 from ganreg.preprocess.normalize import SHIFT
 
@@ -15,14 +14,6 @@ SELF_SIMILARITY_PAIRS = [
     for a, b in itertools.combinations(NEIGHBOURS, 2)
     if sum((p - q) ** 2 for p, q in zip(a, b, strict=True)) == 2
 ]
-
-
-def _shift(image, offset):
-    """Image (B, C, X, Y, Z) moved by whole voxels, edges repeated."""
-    padded = functional.pad(image, (1, 1, 1, 1, 1, 1), mode="replicate")
-    return padded[
-        (slice(None), slice(None), *(slice(1 + o, 1 + o + n) for o, n in zip(offset, image.shape[2:], strict=True)))
-    ]
 
 
 def _box_mean(image):
@@ -47,7 +38,11 @@ def mind(image):
     -------
     Tensor (B, 12, X, Y, Z), between 0 and 1
     """
-    neighbours = {offset: _shift(image, offset) for offset in NEIGHBOURS}
+    padded = functional.pad(image, (1, 1, 1, 1, 1, 1), mode="replicate")
+    neighbours = {
+        offset: padded[(..., *(slice(1 + o, 1 + o + n) for o, n in zip(offset, image.shape[2:], strict=True)))]
+        for offset in NEIGHBOURS
+    }
     squares = torch.cat([(neighbours[a] - neighbours[b]) ** 2 for a, b in SELF_SIMILARITY_PAIRS], dim=1)
     distance = _box_mean(squares)
     distance = distance - distance.amin(dim=1, keepdim=True)
@@ -64,6 +59,9 @@ def similarity_loss(name):
     mind: mean squared difference of descriptors inside the mask. mi: negative mutual information. ncc: negative squared
     local cross-correlation in windows of 9 voxels. mse: mean squared difference inside the mask.
     """
+    if name in ("mi", "ncc"):
+        # costs seconds to import
+        from monai.losses import GlobalMutualInformationLoss, LocalNormalizedCrossCorrelationLoss
     if name == "mi":
         loss = GlobalMutualInformationLoss(num_bins=32)
         # the bins span 0 to 1

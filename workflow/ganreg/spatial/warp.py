@@ -32,10 +32,14 @@ def sample(image, coordinates, mode="bilinear", padding="zeros"):
     return functional.grid_sample(image, grid.to(image.dtype), mode=mode, padding_mode=padding, align_corners=True)
 
 
-def warp(image, displacement, mode="bilinear", padding="zeros"):
-    """Sample `image` (B, C, X, Y, Z) at x + u(x), with u = `displacement` (B, 3, X, Y, Z) in voxels."""
+def warp(image, displacement, mode="bilinear", padding="zeros", origin=(0, 0, 0)):
+    """Sample `image` (B, C, X, Y, Z) at x + u(x), with u = `displacement` (B, 3, U, V, W) in voxels.
+
+    `origin` is the voxel of the image at which the displacement begins: not 0 for a displacement of a part.
+    """
     grid = identity_grid(displacement.shape[2:], displacement.device)
-    return sample(image, grid + displacement, mode, padding)
+    offset = torch.tensor(origin, dtype=grid.dtype, device=grid.device).view(1, 3, 1, 1, 1)
+    return sample(image, grid + offset + displacement, mode, padding)
 
 
 def compose(first, second):
