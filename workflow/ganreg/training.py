@@ -39,6 +39,60 @@ def choose_precision(name, device):
     return torch.bfloat16 if torch.cpu._is_avx512_bf16_supported() else None
 
 
+class Checkpoint:
+    """Unfinished training in a file beside its output, with the random state that it takes to go on exactly.
+
+    Parameters
+    ----------
+    output : Path of what the training will leave
+    mark : str
+        Fingerprint of options, code and inputs; a checkpoint with another one is set aside.
+    name : str, shown when training goes on
+    """
+
+    def __init__(self, output, mark, name):
+        self.path = Path(output).with_name(f".{Path(output).name}.checkpoint")
+        self.mark, self.name = mark, name
+
+    def load(self, device):
+        """What was saved, with the random state restored; None where there is nothing to go on from."""
+        if not self.path.is_file():
+            return None
+        # weights_only: a checkpoint is data, it never runs code
+        saved = torch.load(self.path, map_location=device, weights_only=True)
+        if saved["mark"] != self.mark:
+            self.path.replace(self.path.with_suffix(".stale"))
+            print(f"{self.name}: {self.path} is of another configuration, code or input: set aside", flush=True)
+            return None
+        torch.set_rng_state(saved["random"].cpu())
+        torch.cuda.set_rng_state_all([each.cpu() for each in saved["cuda_random"]])
+        print(f"{self.name}: goes on from {self.path}", flush=True)
+        return saved["content"]
+
+    def save(self, content):
+        """Save a dict of tensors, state dicts and plain values."""
+        random = {"random": torch.get_rng_state(), "cuda_random": torch.cuda.get_rng_state_all()}
+        with io.atomic(self.path) as beside:
+            torch.save({"mark": self.mark, "content": content, **random}, beside)
+
+    def remove(self):
+        """Remove the file: the output stands."""
+        self.path.unlink(missing_ok=True)
+
+
+def save_weights(path, weights):
+    """Write a state dict whole or not at all, on the CPU, in the default memory layout."""
+    with io.atomic(path) as beside:
+        torch.save({key: value.cpu().contiguous() for key, value in weights.items()}, beside)
+
+
+def to_device(batch, device):
+    """A batch, its tensors on a device."""
+    return {
+        key: value.to(device, non_blocking=True) if torch.is_tensor(value) else value for key, value in batch.items()
+    }
+
+
 def _learning_rate(step, options):
     """Half a cosine from the configured rate to zero, after a linear warm-up over the first twentieth."""
     warm_up = max(1, options["steps"] // 20)
@@ -46,13 +100,13 @@ def _learning_rate(step, options):
     return options["learning_rate"] * min(1.0, (step + 1) / warm_up) * cosine
 
 
-def _validate(model, batches, loss_of, score_of, to_device):
+def _validate(model, batches, loss_of, score_of, device):
     """Mean loss and mean score over the validation pairs."""
     model.eval()
     with torch.no_grad():
         results = []
         for batch in batches:
-            batch = to_device(batch)
+            batch = to_device(batch, device)
             loss, displacement = loss_of(model, batch)
             results.append((float(loss), score_of(batch, displacement)))
     model.train()
@@ -74,8 +128,7 @@ def train(name, model, samples, validation, loss_of, score_of, options, output, 
     options : dict
         `steps`, `learning_rate`, `validate_every`, `seed`, `device`, `precision`, `workers`.
     output : Path of the weights; a checkpoint lies beside it until they stand
-    mark : str
-        Fingerprint of options, code and inputs; a checkpoint with another one is set aside.
+    mark : str, as `Checkpoint` wants it
 
     Returns
     -------
@@ -96,26 +149,11 @@ def train(name, model, samples, validation, loss_of, score_of, options, output, 
     optimizer = torch.optim.Adam(model.parameters(), lr=options["learning_rate"])
     state = {"step": 0, "history": [], "opened": {}, "best": None, "best_score": -math.inf, "seconds": 0.0}
 
-    checkpoint = Path(output).with_name(f".{Path(output).name}.checkpoint")
-    if checkpoint.is_file():
-        # weights_only: a checkpoint is data, it never runs code
-        saved = torch.load(checkpoint, map_location=device, weights_only=True)
-        if saved["mark"] == mark:
-            model.load_state_dict(saved["model"])
-            optimizer.load_state_dict(saved["optimizer"])
-            torch.set_rng_state(saved["random"].cpu())
-            torch.cuda.set_rng_state_all([each.cpu() for each in saved["cuda_random"]])
-            state = saved["state"]
-            print(f"{name}: goes on at step {state['step']} from {checkpoint}", flush=True)
-        else:
-            checkpoint.replace(checkpoint.with_suffix(".stale"))
-            print(f"{name}: {checkpoint} is of another configuration, code or input: set aside", flush=True)
-
-    def to_device(batch):
-        return {
-            key: value.to(device, non_blocking=True) if torch.is_tensor(value) else value
-            for key, value in batch.items()
-        }
+    checkpoint = Checkpoint(output, mark, name)
+    if saved := checkpoint.load(device):
+        model.load_state_dict(saved["model"])
+        optimizer.load_state_dict(saved["optimizer"])
+        state = saved["state"]
 
     def autocast_loss(network, batch):
         with torch.autocast(device.type, dtype=precision or torch.bfloat16, enabled=precision is not None):
@@ -132,7 +170,7 @@ def train(name, model, samples, validation, loss_of, score_of, options, output, 
     model.train()
     for step, batch in enumerate(loader, start=state["step"]):
         state["opened"].update(batch["opened"])
-        batch = to_device(batch)
+        batch = to_device(batch, device)
         for group in optimizer.param_groups:
             group["lr"] = _learning_rate(step, options)
         optimizer.zero_grad(set_to_none=True)
@@ -146,7 +184,7 @@ def train(name, model, samples, validation, loss_of, score_of, options, output, 
         progress.step(loss=losses[-1], best_dice=max(state["best_score"], 0))
 
         if (step + 1) % options["validate_every"] == 0 or step + 1 == options["steps"]:
-            validation_loss, score = _validate(model, held_out, autocast_loss, score_of, to_device)
+            validation_loss, score = _validate(model, held_out, autocast_loss, score_of, device)
             state["step"], state["seconds"] = step + 1, time.monotonic() - began
             line = {"step": step + 1, "seconds": round(state["seconds"], 2), "loss": sum(losses) / len(losses)}
             state["history"].append({**line, "validation_loss": validation_loss, "validation_dice": score})
@@ -154,17 +192,13 @@ def train(name, model, samples, validation, loss_of, score_of, options, output, 
             if score > state["best_score"]:
                 state["best_score"] = score
                 state["best"] = {key: value.detach().clone() for key, value in model.state_dict().items()}
-            with io.atomic(checkpoint) as beside:
-                saved = {"mark": mark, "model": model.state_dict(), "optimizer": optimizer.state_dict()}
-                saved |= {"random": torch.get_rng_state(), "cuda_random": torch.cuda.get_rng_state_all()}
-                torch.save({**saved, "state": state}, beside)
+            checkpoint.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "state": state})
     progress.close()
 
     for batch in validation:
         state["opened"].update(batch["opened"])
-    with io.atomic(output) as beside:
-        torch.save({key: value.cpu().contiguous() for key, value in state["best"].items()}, beside)
-    checkpoint.unlink(missing_ok=True)
+    save_weights(output, state["best"])
+    checkpoint.remove()
     return state["history"], state["opened"]
 
 
