@@ -132,16 +132,43 @@ def test_bad_label_tables_are_refused(tmp_path, text, message):
         labels.read_table(path)
 
 
-def test_augmentation_moves_image_and_labels_together_and_is_seeded():
-    image = smooth_image((32, 32, 32), 2)
-    dseg = (image > np.quantile(image, 0.9)).astype(np.int32)
-    options = {"seed": 3, "scale": 0.1, "rotation_deg": 20, "downsampling": 1.0, "probability": 1.0}
-    copies = augment.augment({"T1w": image}, dseg, np.eye(4), options, 2)
+AUGMENTATION = {"seed": 3, "scale": 0.1, "rotation_deg": 20, "elastic_mm": 3, "downsampling": 1.5, "bias": 0.1}
+AUGMENTATION |= {"log_gamma": 0.1, "probability": 1.0}
+
+
+def two_sided_subject():
+    """A brain, 1, with a bright structure on its left, 2, and a dark one on its right, 3."""
+    x, y, z = np.indices((32, 32, 32)) - 16
+    dseg = (x**2 + y**2 + z**2 < 13**2).astype(np.uint8)
+    dseg[(x + 6) ** 2 + y**2 + z**2 < 5**2] = 2
+    dseg[(x - 6) ** 2 + y**2 + z**2 < 5**2] = 3
+    image = ndimage.gaussian_filter(np.array([0.0, 4.0, 7.0, 2.0], dtype=np.float32)[dseg], 0.7)
+    return image, dseg
+
+
+def test_augmentation_moves_image_and_labels_together_and_is_a_function_of_seed_and_number():
+    image, dseg = two_sided_subject()
+    classic = augment.ClassicAugmentation({**AUGMENTATION, "probability": 0.9})
+    copies = [classic({"T1w": image}, dseg, np.eye(4), number) for number in range(4)]
     for images, moved in copies:
         assert (moved != dseg).any()
-        inside = moved[4:-4, 4:-4, 4:-4] > 0
-        bright = images["T1w"][4:-4, 4:-4, 4:-4] > np.quantile(image, 0.9)
-        assert 2 * (inside & bright).sum() / (inside.sum() + bright.sum()) > 0.8
-    again = augment.augment({"T1w": image}, dseg, np.eye(4), options, 2)
-    np.testing.assert_array_equal(copies[1][0]["T1w"], again[1][0]["T1w"])
-    assert (copies[0][0]["T1w"] != copies[1][0]["T1w"]).any()
+        assert set(np.unique(moved)) == {0, 1, 2, 3}
+        data = images["T1w"]
+        assert (data[moved == 0] == 0).all()
+        # structures keep their own grey values, whatever moved
+        assert data[moved == 2].mean() > data[moved == 1].mean() + 1
+        assert data[moved == 3].mean() < data[moved == 1].mean() - 0.5
+    again = classic({"T1w": image}, dseg, np.eye(4), 2)
+    np.testing.assert_array_equal(copies[2][0]["T1w"], again[0]["T1w"])
+    assert (copies[0][1] != copies[1][1]).any()
+
+
+def test_a_flip_swaps_structures_with_their_mirrors():
+    image, dseg = two_sided_subject()
+    images, flipped = augment.flip({"T1w": image}, dseg, np.array([0, 1, 3, 2], dtype=np.uint8))
+    # what was left is right, and is called so: the bright structure is 3 now, where x is small as before
+    assert images["T1w"][flipped == 3].mean() > images["T1w"][flipped == 2].mean() + 1
+    assert np.argwhere(flipped == 2)[:, 0].mean() < 15
+    twice = augment.flip(images, flipped, np.array([0, 1, 3, 2], dtype=np.uint8))
+    np.testing.assert_array_equal(twice[1], dseg)
+    np.testing.assert_array_equal(twice[0]["T1w"], image)

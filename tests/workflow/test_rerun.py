@@ -100,8 +100,7 @@ def test_a_mistake_in_the_configuration_is_one_line(project):
     result = snakemake(project, "--configfile", "presets/smoke.yaml", "--dry-run", "--nolock")
     assert result.returncode != 0
     lines = [line for line in result.stderr.splitlines() if "elastix" in line]
-    assert lines == [
-        "error: config: registration.methods.1: expected one of initial, syn_msq, syn_mi, syn_cc, niftyreg_ssd, "
-        "niftyreg_nmi, voxelmorph1, unet_none, found 'elastix'"
-    ]
+    assert len(lines) == 1
+    assert lines[0].startswith("error: config: registration.methods.1: expected one of initial, syn_msq, ")
+    assert lines[0].endswith(", found 'elastix'")
     assert "Traceback" not in result.stderr

@@ -12,6 +12,18 @@ from ganreg.split.sizes import test_sizes
 
 SMALLEST_MULTIPLE = 16
 
+# The arms of the experiment: one U-Net, one loss, one number of steps; what differs is what it trains on. `samples`:
+# the synthetic subjects beside the real ones; `classic`: classic augmentation on the fly.
+ARMS = {
+    "unet_none": {"samples": None, "classic": False},
+    "unet_classic": {"samples": None, "classic": True},
+    "unet_warped": {"samples": "warped", "classic": False},
+    "unet_random_contrast": {"samples": "contrast", "classic": False},
+    "unet_dagan": {"samples": "dagan", "classic": False},
+    "unet_pgan": {"samples": "pgan", "classic": False},
+    "unet_proposed": {"samples": "pgan", "classic": True},
+}
+
 
 def canonical(block):
     """One JSON string for a block, keys sorted: two equal blocks give one string, two different ones never."""

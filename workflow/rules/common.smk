@@ -136,6 +136,23 @@ def transforms_of(method, folds=FOLDS):
     ]
 
 
+def arm_of(method):
+    """What an arm of the experiment adds to the real training subjects."""
+    arm = configuration.ARMS[method]
+    added = {"augmentation": config["augmentation"]} if arm["classic"] else {}
+    return added | ({"synthetic_share": config["registration"]["synthetic_share"]} if arm["samples"] else {})
+
+
+def samples_of(ends=""):
+    """Input function: an arm's synthetic subjects, or with `ends` their manifest; an empty list where it has none."""
+
+    def path(wildcards):
+        kind = configuration.ARMS[wildcards.method]["samples"]
+        return f"<results>/synthesize/fold{wildcards.fold}/{kind}{ends}" if kind else []
+
+    return path
+
+
 def network_of(method):
     """The configuration block of a method's network."""
     return config["unet" if method.startswith("unet_") else method]

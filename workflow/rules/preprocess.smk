@@ -114,6 +114,7 @@ rule augment_classic:
     input:
         images=[preprocessed(f"desc-preproc_{modality}.nii.gz", FOLD_SUBJECTS[:1])[0] for modality in MODALITIES],
         dseg=preprocessed("dseg.nii.gz", FOLD_SUBJECTS[:1]),
+        structures="<results>/preprocess/dseg.tsv",
     output:
         directory(f"<results>/augment/sub-{FOLD_SUBJECTS[0]}"),
     log:
@@ -131,6 +132,7 @@ rule augment_classic:
             --options {params.options:q} \
             --images {input.images:q} \
             --dseg {input.dseg:q} \
+            --structures {input.structures:q} \
             --output {output:q} \
             > {log:q} 2>&1
         """

@@ -186,6 +186,8 @@ rule train_unet:
         images=preprocessed_pairs("desc-brain_mask.nii.gz", "dseg.nii.gz"),
         structures="<results>/preprocess/dseg.tsv",
         folds="<results>/split/folds.json",
+        samples=samples_of(),
+        samples_manifest=samples_of(".json"),
     output:
         weights="<results>/models/fold{fold}/{method}.pt",
         history="<results>/models/fold{fold}/{method}_history.jsonl",
@@ -202,11 +204,14 @@ rule train_unet:
     resources:
         gpu=1,
     params:
-        options=lambda wildcards: canonical({"settings": network_of(wildcards.method), "task": TASK}),
+        options=lambda wildcards: canonical(
+            {"settings": network_of(wildcards.method), "task": TASK, "arm": arm_of(wildcards.method)}
+        ),
         code=code("train_unet", "torch"),
         subjects=subjects_folder,
     shell:
         """
+        samples={input.samples:q}
         python "$SCRIPTS/train_unet.py" \
             --options {params.options:q} \
             --code {params.code} \
@@ -215,6 +220,7 @@ rule train_unet:
             --method {wildcards.method} \
             --subjects {params.subjects:q} \
             --structures {input.structures:q} \
+            ${{samples:+--samples "$samples" --samples-manifest {input.samples_manifest:q}}} \
             --weights {output.weights:q} \
             --history {output.history:q} \
             --manifest {output.manifest:q} \

@@ -61,6 +61,17 @@ def structures(table):
     return pd.DataFrame({"index": range(1, len(names) + 1), "name": names, "mirror": mirrors})
 
 
+def mirrors(listed):
+    """Mirror of each structure for `augment.flip`, the background first; None where a mirror is unknown.
+
+    Parameters
+    ----------
+    listed : pandas.DataFrame, as `structures` gives it
+    """
+    numbers = [0, *listed["mirror"]]
+    return np.array(numbers, dtype=np.uint8) if all(numbers[1:]) else None
+
+
 def to_structures(labels, table, mask):
     """Evaluation structures of a label array: 0 outside the mask, the rest of the brain where no structure is.
 

@@ -18,15 +18,22 @@ class Subjects:
     ----------
     folder : Path of the preprocessed subjects, `sub-{subject}/anat/...`
     modalities : list of str
+    samples : Path of synthetic subjects in the same layout, or None
+
+    Attributes
+    ----------
+    synthetic : list of str, the synthetic subjects
     """
 
-    def __init__(self, folder, modalities):
-        self.folder, self.modalities = Path(folder), modalities
-        self.cache, self.cached_bytes, self.hashes = {}, 0, {}
+    def __init__(self, folder, modalities, samples=None):
+        self.folder, self.modalities, self.samples = Path(folder), modalities, samples
+        self.synthetic = sorted(path.name.removeprefix("sub-") for path in samples.glob("sub-*")) if samples else []
+        self.cache, self.cached_bytes, self.hashes, self.affine = {}, 0, {}, None
 
     def paths(self, subject):
         """Paths by name: each modality, `mask`, `dseg`."""
-        stem = str(self.folder / f"sub-{subject}" / "anat" / f"sub-{subject}_")
+        folder = self.samples if subject in self.synthetic else self.folder
+        stem = str(folder / f"sub-{subject}" / "anat" / f"sub-{subject}_")
         images = {modality: Path(f"{stem}desc-preproc_{modality}.nii.gz") for modality in self.modalities}
         return {**images, "mask": Path(f"{stem}desc-brain_mask.nii.gz"), "dseg": Path(f"{stem}dseg.nii.gz")}
 
@@ -47,6 +54,7 @@ class Subjects:
             io.require_same_grid(*first, image, path)
             self.hashes[str(path)] = io.sha256(path)
             dtype = np.uint8 if name == "dseg" else np.float32
+            self.affine = first[0].affine
             volumes[name] = torch.from_numpy(np.ascontiguousarray(np.asarray(image.dataobj), dtype=dtype))[None]
         size = sum(volume.numel() * volume.element_size() for volume in volumes.values())
         if self.cached_bytes + size <= CACHE_BYTES:
@@ -70,30 +78,38 @@ class Pairs(torch.utils.data.Dataset):
     subjects : Subjects
     pairs : list of (moving, fixed)
     fixed_modality, moving_modality : str
-    mirrors : list of ints, or None
-        Structure -> its mirror (place 0 is the background): half of the items are flipped left to right with structures
-        swapped. None: no flips.
+    mirrors : array of ints, or None
+        As `labels.mirrors` gives it: half of the items are flipped left to right with structures swapped. None: no
+        flips.
     seed : int, of the flips
+    classic : augment.ClassicAugmentation, or None
+        Augments both subjects of an item, each in its own way.
     """
 
-    def __init__(self, subjects, pairs, fixed_modality, moving_modality, mirrors=None, seed=0):
-        self.subjects, self.pairs, self.seed = subjects, pairs, seed
+    def __init__(self, subjects, pairs, fixed_modality, moving_modality, mirrors=None, seed=0, classic=None):
+        self.subjects, self.pairs, self.seed, self.classic = subjects, pairs, seed, classic
         self.fixed_modality, self.moving_modality = fixed_modality, moving_modality
-        self.mirrors = torch.tensor(mirrors, dtype=torch.uint8) if mirrors else None
+        self.mirrors = None if mirrors is None else torch.from_numpy(mirrors)
 
     def __len__(self):
         return len(self.pairs)
 
+    def _read(self, subject, modality, number):
+        """Image, mask and labels (1, 1, X, Y, Z) of one subject, augmented where wanted."""
+        volumes = self.subjects.read(subject)
+        if self.classic is None:
+            return volumes[modality][None], volumes["mask"][None], volumes["dseg"][None]
+        images, labels = {modality: volumes[modality][0].numpy()}, volumes["dseg"][0].numpy()
+        images, labels = self.classic(images, labels, self.subjects.affine, number)
+        labels = torch.from_numpy(labels)[None, None]
+        return torch.from_numpy(images[modality])[None, None], (labels > 0).float(), labels
+
     def __getitem__(self, index):
         moving, fixed = self.pairs[index]
-        first, second = self.subjects.read(fixed), self.subjects.read(moving)
-        item = {
-            "fixed": first[self.fixed_modality][None],
-            "moving": second[self.moving_modality][None],
-            "mask": first["mask"][None],
-            "fixed_labels": first["dseg"][None],
-            "moving_labels": second["dseg"][None],
-        }
+        fixed_image, mask, fixed_labels = self._read(fixed, self.fixed_modality, [index, 0])
+        moving_image, _, moving_labels = self._read(moving, self.moving_modality, [index, 1])
+        item = {"fixed": fixed_image, "moving": moving_image, "mask": mask}
+        item |= {"fixed_labels": fixed_labels, "moving_labels": moving_labels}
         # a function of seed and index, so that resumed training sees what uninterrupted training does
         if self.mirrors is not None and np.random.default_rng([self.seed, index]).random() < 0.5:
             item = {key: value.flip(2) for key, value in item.items()}
@@ -102,8 +118,8 @@ class Pairs(torch.utils.data.Dataset):
         return {**item, "name": f"sub-{moving} onto sub-{fixed}", "opened": self.subjects.opened(fixed, moving)}
 
 
-def training_pairs(task, subjects, atlas, count, seed):
-    """Draw the pair of each training step.
+def training_pairs(task, subjects, atlas, count, seed, synthetic=(), share=0.0):
+    """Draw the pair of each training step, from the real subjects or from the synthetic ones.
 
     Parameters
     ----------
@@ -112,6 +128,8 @@ def training_pairs(task, subjects, atlas, count, seed):
     atlas : str
     count : int, steps
     seed : int
+    synthetic : list of str, synthetic subjects
+    share : float, of the steps that take them
 
     Returns
     -------
@@ -127,10 +145,11 @@ def training_pairs(task, subjects, atlas, count, seed):
     rng = np.random.default_rng(seed)
     pairs = []
     for _ in range(count):
+        pool = synthetic if share and rng.random() < share else subjects
         if task == "inter_subject":
-            moving, fixed = rng.choice(subjects, 2, replace=False)
+            moving, fixed = rng.choice(pool, 2, replace=False)
         else:
-            fixed = rng.choice(subjects)
+            fixed = rng.choice(pool)
             moving = atlas if task == "atlas_to_subject" else fixed
         pairs.append((str(moving), str(fixed)))
     return pairs

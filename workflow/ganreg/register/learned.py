@@ -1,6 +1,7 @@
 """Training a registration network on a fold, and registering the fold's test pairs with it."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,21 +10,16 @@ import torch
 from ganreg import cli, io, manifest, training
 from ganreg.errors import InputError
 from ganreg.evaluate import metrics
+from ganreg.preprocess import augment, labels
 from ganreg.preprocess.labels import REST
 from ganreg.progress import mark_of
 from ganreg.register import dataset, losses, networks
 from ganreg.spatial import transform_file, warp
 
 
-def _mirrors(structures, wanted):
-    """Mirror of each label, background first; None where flips are off or a mirror is unknown."""
-    mirrors = [0, *structures["mirror"]]
-    return mirrors if wanted and all(mirrors[1:]) else None
-
-
-def _one_hot(labels, numbers):
+def _one_hot(dseg, numbers):
     """Memberships (B, K, X, Y, Z) of K label numbers from labels (B, 1, X, Y, Z)."""
-    return (labels == numbers.to(labels).view(1, -1, 1, 1, 1)).float()
+    return (dseg == numbers.to(dseg).view(1, -1, 1, 1, 1)).float()
 
 
 def _brain_box(mask, margin=2):
@@ -87,7 +83,7 @@ def score_function(count):
     return score_of
 
 
-def train(name, options, fold, task, structures, subjects_folder, output, code):
+def train(name, options, fold, task, structures, subjects_folder, output, code, arm=None, samples=None):
     """Train a registration network on one fold's training subjects.
 
     Parameters
@@ -100,16 +96,26 @@ def train(name, options, fold, task, structures, subjects_folder, output, code):
     subjects_folder : Path of the preprocessed subjects
     output : Path of the weights
     code : str, fingerprint of the code
+    arm : dict, or None
+        What an arm of the experiment adds to the real subjects: `augmentation`, the block of classic augmentation, and
+        `synthetic_share`, of the steps that take synthetic subjects.
+    samples : Path of the synthetic subjects, or None
 
     Returns
     -------
     history, opened : as `training.train` gives them
     """
     fixed_modality, moving_modality = task["fixed"], task["moving"]
-    subjects = dataset.Subjects(subjects_folder, sorted({fixed_modality, moving_modality}))
-    pairs = dataset.training_pairs(task["pairs"], fold["train"], task["atlas"], options["steps"], options["seed"])
-    mirrors = _mirrors(structures, options["flip"])
-    samples = dataset.Pairs(subjects, pairs, fixed_modality, moving_modality, mirrors, options["seed"])
+    arm = arm or {}
+    subjects = dataset.Subjects(subjects_folder, sorted({fixed_modality, moving_modality}), samples)
+    pairs = dataset.training_pairs(
+        task["pairs"], fold["train"], task["atlas"], options["steps"], options["seed"],
+        subjects.synthetic, arm.get("synthetic_share", 0),
+    )  # fmt: skip
+    mirrors = labels.mirrors(structures)
+    classic = augment.ClassicAugmentation(arm["augmentation"], mirrors) if "augmentation" in arm else None
+    flips = mirrors if options["flip"] else None
+    steps = dataset.Pairs(subjects, pairs, fixed_modality, moving_modality, flips, options["seed"], classic)
     held_out = [(pair["moving"], pair["fixed"]) for pair in fold["validation_pairs"]]
     validation = dataset.Pairs(subjects, held_out, fixed_modality, moving_modality)
     used = sorted({subject for pair in [*pairs, *held_out] for subject in pair})
@@ -117,10 +123,10 @@ def train(name, options, fold, task, structures, subjects_folder, output, code):
     torch.manual_seed(options["seed"])
     model = networks.build(options)
     count = int((structures["name"] != REST).sum())
-    mark = mark_of(options, task, code, inputs)
+    mark = mark_of(options, task, arm, code, inputs)
     loss_of, score_of = loss_function(options, count), score_function(count)
     title = f"{name} fold {fold['fold']}"
-    return training.train(title, model, samples, validation, loss_of, score_of, options, output, mark)
+    return training.train(title, model, steps, validation, loss_of, score_of, options, output, mark)
 
 
 def registrar(weights, options):
@@ -160,12 +166,19 @@ def run_training(parser, argv):
     parser = cli.add_paths(parser, "folds", "structures", "subjects", "weights", "history", "manifest")
     parser.add_argument("--fold", type=int, required=True)
     parser.add_argument("--method", required=True)
+    parser.add_argument("--samples", type=Path, help="folder of synthetic subjects, where the arm has them")
+    parser.add_argument("--samples-manifest", type=Path, help="what they were made from")
     args = parser.parse_args(argv)
     settings, task = args.options["settings"], args.options["task"]
     cli.set_threads(settings["threads"])
     fold = next(fold for fold in io.read_json(args.folds)["folds"] if fold["fold"] == args.fold)
     structures = pd.read_csv(args.structures, sep="\t")
-    history, opened = train(args.method, settings, fold, task, structures, args.subjects, args.weights, args.code)
+    history, opened = train(
+        args.method, settings, fold, task, structures, args.subjects, args.weights, args.code,
+        args.options.get("arm"), args.samples,
+    )  # fmt: skip
+    if args.samples_manifest:
+        opened |= io.read_json(args.samples_manifest)["opened"]
     io.write_text(args.history, "".join(json.dumps(line) + "\n" for line in history))
     summary = {"under_trained": training.still_falling(history), "best": max(h["validation_dice"] for h in history)}
     content = {"fold": args.fold, "method": args.method, "options": args.options, "opened": opened, **summary}
