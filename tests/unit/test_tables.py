@@ -91,3 +91,17 @@ def test_markdown_leaves_missing_values_empty():
     assert "0.123" in text
     assert "nan" not in text
     assert text.endswith("Caption.\n")
+
+
+def test_a_gain_is_the_arm_minus_what_it_is_compared_with():
+    frame = long_table({"unet_none": two_folds(), "unet_pgan": two_folds(0.05), "unet_warped": two_folds(0.02)})
+    contrasts = [("unet_pgan", "unet_none"), ("unet_pgan", "unet_warped")]
+    table = tables.gains(frame, contrasts, "d", OPTIONS)
+    np.testing.assert_allclose(table["gain"], [0.05, 0.03])
+    np.testing.assert_allclose(table["ci_high"], [0.05, 0.03])
+    assert list(table["against"]) == ["unet_none", "unet_warped"]
+
+
+def test_small_p_values_are_not_shown_as_zero():
+    shown = tables.as_text(pd.DataFrame({"method": ["a", "b", "c"], "p_holm": [1e-5, 0.04, np.nan]}))
+    assert list(shown["p_holm"]) == ["<0.001", "0.040", ""]

@@ -24,6 +24,15 @@ ARMS = {
     "unet_proposed": {"samples": "pgan", "classic": True},
 }
 
+# (arm, arm that lacks one thing): what the thing adds
+CONTRASTS = [
+    *((arm, "unet_none") for arm in ARMS if arm != "unet_none"),
+    ("unet_pgan", "unet_warped"),
+    ("unet_proposed", "unet_classic"),
+    ("unet_proposed", "unet_random_contrast"),
+    ("unet_proposed", "unet_dagan"),
+]
+
 
 def canonical(block):
     """One JSON string for a block, keys sorted: two equal blocks give one string, two different ones never."""

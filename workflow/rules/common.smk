@@ -67,6 +67,7 @@ SYN = [method for method in METHODS if method.startswith("syn_")]
 NIFTYREG = [method for method in METHODS if method.startswith("niftyreg_")]
 BATCHED = SYN + NIFTYREG
 VOXELMORPH = [method for method in METHODS if method.startswith("voxelmorph")]
+CONTRASTS = [pair for pair in configuration.CONTRASTS if {*pair} <= {*METHODS}]
 UNET = [method for method in METHODS if method.startswith("unet_")]
 
 FOLDS = range(1, config["split"]["folds"] + 1)

@@ -82,7 +82,7 @@ rule collect_metrics:
 
 
 rule report_dice:
-    """The five-fold Dice report: Table 1, Table 2 and the cost table."""
+    """The five-fold Dice report: Table 1, Table 2, what each arm adds, and the cost table."""
     input:
         folds="<results>/split/folds.json",
         structures="<results>/metrics/structures.csv",
@@ -98,6 +98,7 @@ rule report_dice:
         ),
         table2=multiext("<results>/tables/table2", ".csv", ".md", ".json"),
         cost=multiext("<results>/tables/cost", ".csv", ".md", ".json"),
+        arms=multiext("<results>/tables/arms", ".csv", ".md", ".json") if CONTRASTS else [],
     log:
         "<logs>/report_dice.log",
     conda:
@@ -110,6 +111,7 @@ rule report_dice:
                 "task": f"{TASK['pairs']} {TASK['moving']} to {TASK['fixed']}",
                 "methods": METHODS,
                 "reference_method": config["registration"]["reference_method"],
+                "contrasts": CONTRASTS,
                 "evaluation": {key: config["evaluation"][key] for key in ("bootstrap", "seed")},
             }
         ),

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from ganreg import cli, io
+from ganreg.evaluate import tables
 from ganreg.report import style
 
 TABLE1 = {
@@ -23,11 +24,9 @@ TABLE1 = {
 }
 
 
-def draw(table, caption, options, output):
-    """Draw a data frame as a picture with a caption below."""
-    shown = table.copy()
-    for column in shown.select_dtypes("float"):
-        shown[column] = ["" if pd.isna(value) else f"{value:.3f}" for value in table[column]]
+def draw(table, names, caption, options, output):
+    """Draw a data frame as a picture with a caption below; `names` are the columns' names as shown."""
+    shown = tables.as_text(table).rename(columns=names)
     shown.iloc[:, 0] = [style.name_of(method) for method in shown.iloc[:, 0]]
     size = {"figsize": (0.85 * len(shown.columns) + 1.2, 0.27 * len(shown) + 1.3)}
     with style.figure(options, output, None, **size) as (drawn, axes):
@@ -56,9 +55,9 @@ def main(argv=None):
     args = parser.parse_args(argv)
     options = args.options["plot"]
     first, second = pd.read_csv(args.table1), pd.read_csv(args.table2)
-    draw(first[list(TABLE1)].rename(columns=TABLE1), io.read_json(args.caption1)["caption"], options, args.output1)
-    second = second.drop(columns="dataset").rename(columns=lambda name: name.replace("_", " "))
-    draw(second, io.read_json(args.caption2)["caption"], options, args.output2)
+    draw(first[list(TABLE1)], TABLE1, io.read_json(args.caption1)["caption"], options, args.output1)
+    second = second.drop(columns="dataset")
+    draw(second, lambda name: name.replace("_", " "), io.read_json(args.caption2)["caption"], options, args.output2)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The five-fold Dice report: Table 1, Table 2 and the cost table, from the long tables."""
+"""The five-fold Dice report: Table 1, Table 2, what each arm adds, and the cost table, from the long tables."""
 
 from pathlib import Path
 
@@ -37,6 +37,11 @@ def main(argv=None):
     captions["table2"] = " ".join([*notes, "sd: over folds.", "paper_mean: printed in the paper, on its own data."])
     captions["cost"] = "Seconds and peak memory a pair, from preprocessed images to the transform file."
     contents = {"table1": first, "table2": second, "cost": tables.cost_table(cost, methods)}
+    if options["contrasts"]:
+        contents["arms"] = tables.gains(structures, options["contrasts"], options["dataset"], options["evaluation"])
+        captions["arms"] = " ".join(
+            [*notes, "gain: Dice of method - against, 95 % bootstrap interval over subjects, Wilcoxon p after Holm."]
+        )
     for name, table in contents.items():
         io.write_table(args.output / f"{name}.csv", table)
         io.write_text(args.output / f"{name}.md", tables.to_markdown(table, captions[name]))

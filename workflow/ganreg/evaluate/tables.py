@@ -128,6 +128,30 @@ def table1(structures, pairs, methods, reference, info, paper, options):
     return table
 
 
+def gains(structures, contrasts, dataset, options):
+    """What one arm of the experiment adds to another, paired per subject.
+
+    Parameters
+    ----------
+    structures : pandas.DataFrame, the long table
+    contrasts : list of (method, against)
+    options : dict, block `evaluation`
+
+    Returns
+    -------
+    pandas.DataFrame: dataset, method, against, gain (method - against), ci_low, ci_high, p_holm, effect_size
+    """
+    dice = subject_means(structures, "dice")
+    rows = []
+    for method, against in contrasts:
+        compared = _comparison(dice[method], dice[against], options)
+        compared["gain"] = compared.pop("diff_reference")
+        rows.append({"dataset": dataset, "method": method, "against": against, **compared})
+    table = pd.DataFrame(rows)[["dataset", "method", "against", "gain", "ci_low", "ci_high", "p_holm", "effect_size"]]
+    table["p_holm"] = holm(table["p_holm"])
+    return table
+
+
 def table2(structures, methods, dataset, paper):
     """Mean Dice over subjects by fold (Table 2); sd is over the folds.
 
@@ -166,9 +190,16 @@ def cost_table(cost, methods):
     return pd.DataFrame(rows)
 
 
-def to_markdown(table, caption):
-    """A table as Markdown with three decimals, empty where there is no value."""
+def as_text(table):
+    """A table as it is shown: three decimals, empty where there is no value, small p values as <0.001."""
     shown = table.copy()
     for column in shown.select_dtypes("float"):
-        shown[column] = [("" if np.isnan(value) else f"{value:.3f}") for value in table[column]]
-    return f"{shown.to_markdown(index=False, disable_numparse=True)}\n\n{caption}\n"
+        shown[column] = ["" if np.isnan(value) else f"{value:.3f}" for value in table[column]]
+    if "p_holm" in table:
+        shown.loc[table["p_holm"] < 0.001, "p_holm"] = "<0.001"
+    return shown
+
+
+def to_markdown(table, caption):
+    """A table as Markdown, the caption below."""
+    return f"{as_text(table).to_markdown(index=False, disable_numparse=True)}\n\n{caption}\n"
