@@ -7,7 +7,7 @@ from ganreg.evaluate import pairs
 from ganreg.split import folds
 
 SUBJECTS = [f"{number:02d}" for number in range(1, 16)]
-SPLIT = {"folds": 5, "validation_subjects": 2, "seed": 1}
+SPLIT = {"folds": 5, "validation_subjects": 2, "seed": 1, "training_sizes": []}
 TASK = {"pairs": "inter_subject", "pairs_per_subject": 1, "atlas": "atlas"}
 
 
@@ -72,3 +72,17 @@ def test_a_model_that_saw_a_test_subject_is_refused(made, tmp_path):
     manifest(leaked)
     with pytest.raises(InputError, match=rf"unet_none\.json: expected no test subject .* found sub-{leaked}"):
         pairs.refuse_leakage([path], made["folds"])
+
+
+def test_subsets_of_the_training_subjects_are_nested_and_change_no_fold(made):
+    sized = folds.make_folds(SUBJECTS, {**SPLIT, "training_sizes": [3, 6]}, TASK)
+    assert sized["hash"] == made["hash"]
+    for number in range(1, 6):
+        whole, six, three = (folds.select(sized, f"{number}{size}") for size in ("", "n6", "n3"))
+        assert len(three["train"]) == 3
+        assert len(six["train"]) == 6
+        assert set(three["train"]) < set(six["train"]) < set(whole["train"])
+        assert three["test"] == whole["test"]
+        assert three["fold"] == number
+    with pytest.raises(InputError, match="expected fold 1n4, found"):
+        folds.select(sized, "1n4")

@@ -70,6 +70,11 @@ VOXELMORPH = [method for method in METHODS if method.startswith("voxelmorph")]
 CONTRASTS = [pair for pair in configuration.CONTRASTS if {*pair} <= {*METHODS}]
 UNET = [method for method in METHODS if method.startswith("unet_")]
 
+# the arms with fewer training subjects: unet_proposed_n3
+SIZES = config["split"]["training_sizes"]
+COMPARED_SIZES = ["unet_none", "unet_proposed"]
+SIZED = [f"{method}_n{size}" for size in SIZES for method in COMPARED_SIZES if {*COMPARED_SIZES} <= {*METHODS}]
+
 FOLDS = range(1, config["split"]["folds"] + 1)
 PAIRS_PER_FOLD = configuration.pairs_per_fold(config, len(FOLD_SUBJECTS))
 GRIDS = configuration.grids(config)
@@ -77,7 +82,8 @@ GRIDS = configuration.grids(config)
 
 wildcard_constraints:
     subject="[A-Za-z0-9]+",
-    fold="[0-9]+",
+    # a fold, or a fold with a subset of its training subjects: 1n3
+    fold="[0-9]+(n[0-9]+)?",
     batch="[0-9]+",
     method="[a-z0-9_]+",
 
@@ -125,8 +131,16 @@ def preprocessed_pairs(*names):
     return [path for name in [*images, *names] for path in preprocessed(name, ALL_SUBJECTS)]
 
 
+def in_folds(pattern, method):
+    """A pattern with {fold} and {method} in all folds; the method may have fewer training subjects: unet_none_n3."""
+    method, _, size = method.rpartition("_n") if method in SIZED else (method, "", "")
+    return expand(pattern, fold=[f"{fold}n{size}" if size else fold for fold in FOLDS], method=method)
+
+
 def transforms_of(method, folds=FOLDS):
     """Folders with the transforms of a method."""
+    if method in SIZED:
+        return in_folds("<results>/transforms/fold{fold}/{method}", method)
     if method not in BATCHED:
         return expand("<results>/transforms/fold{fold}/{method}", fold=folds, method=method)
     size = config["registration"]["pairs_per_batch"]
@@ -161,8 +175,8 @@ def network_of(method):
 
 def manifests_of(methods):
     """Manifests of the trained models of some methods."""
-    trained = [method for method in methods if method in VOXELMORPH + UNET]
-    return expand("<results>/models/fold{fold}/{method}.json", fold=FOLDS, method=trained)
+    trained = [method for method in methods if method in VOXELMORPH + UNET + SIZED]
+    return [path for method in trained for path in in_folds("<results>/models/fold{fold}/{method}.json", method)]
 
 
 def registration_options(settings, batched=False):

@@ -162,6 +162,39 @@ rule plot_losses:
         """
 
 
+rule plot_training_sizes:
+    """Draw Dice against the number of training subjects (Fig. 13)."""
+    input:
+        folds="<results>/split/folds.json",
+        structures=expand("<results>/metrics/methods/{method}_structures.csv", method=[*SIZED, *COMPARED_SIZES]),
+    output:
+        png=report(
+            "<results>/figures/fig13_training_sizes.png", caption="../report/training_sizes.rst", category="Figures"
+        ),
+        others=multiext("<results>/figures/fig13_training_sizes", ".svg", ".csv"),
+    log:
+        "<logs>/plot_training_sizes.log",
+    conda:
+        "../../envs/report.yaml"
+    params:
+        options=plot_options(
+            compared=COMPARED_SIZES,
+            exclude=config["evaluation"]["exclude"],
+            bootstrap=config["evaluation"]["bootstrap"],
+            seed=config["evaluation"]["seed"],
+        ),
+        code=code("plot_training_sizes", "report"),
+    shell:
+        """
+        python "$SCRIPTS/plot_training_sizes.py" \
+            --options {params.options:q} \
+            --folds {input.folds:q} \
+            --structures {input.structures:q} \
+            --output {output.png:q} \
+            > {log:q} 2>&1
+        """
+
+
 rule plot_tables:
     """Draw Table 1 and Table 2 as pictures."""
     input:
@@ -209,3 +242,4 @@ rule figures:
         rules.plot_registration.output,
         rules.plot_comparison.output,
         rules.plot_losses.output if VOXELMORPH + UNET else [],
+        rules.plot_training_sizes.output if SIZED else [],

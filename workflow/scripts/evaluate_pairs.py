@@ -1,5 +1,6 @@
 """Measure one method's test pairs from its transform files: Dice, surface distance, regularity, true error."""
 
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -26,8 +27,8 @@ def main(argv=None):
     pairs.refuse_leakage(args.manifests, folds)
     transforms = {}
     for folder in args.transforms:
-        # results/transforms/fold1/method[/batch1]
-        fold = next(int(part.removeprefix("fold")) for part in folder.parts if part.startswith("fold"))
+        # results/transforms/fold1[n3]/method[/batch1]
+        fold = next(int(re.match(r"fold(\d+)", part)[1]) for part in folder.parts if part.startswith("fold"))
         transforms |= {(fold, path.name.removesuffix(".nii.gz")): path for path in folder.glob("*.nii.gz")}
 
     def labels_of(subject):

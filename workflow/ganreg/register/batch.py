@@ -11,6 +11,7 @@ import pandas as pd
 from ganreg import cli, io
 from ganreg.progress import Progress, mark_of
 from ganreg.register.cost import COST_FILE
+from ganreg.split import folds
 
 
 def _peak_mib():
@@ -93,14 +94,14 @@ def run(parser, argv, registrar):
         `register` as `register_batch` wants it.
     """
     parser = cli.add_paths(parser, "folds", "subjects", "output")
-    parser.add_argument("--fold", type=int, required=True)
+    parser.add_argument("--fold", required=True)
     parser.add_argument("--method", required=True)
     parser.add_argument("--batch", type=int, default=1, help="number of this batch, from 1")
     args = parser.parse_args(argv)
     options = args.options
     threads = options["settings"].get("threads", 1)
     cli.set_threads(threads)
-    fold = next(fold for fold in io.read_json(args.folds)["folds"] if fold["fold"] == args.fold)
+    fold = folds.select(io.read_json(args.folds), args.fold)
     size = options.get("pairs_per_batch", len(fold["pairs"]))
     pairs = fold["pairs"][(args.batch - 1) * size : args.batch * size]
     extra = {"weights": io.sha256(args.weights)} if "weights" in args else {}
@@ -111,4 +112,4 @@ def run(parser, argv, registrar):
         return Path(fixed), Path(stem.format(args.subjects, pair["moving"], options["moving"]))
 
     mark = mark_of(options, args.code, extra)
-    register_batch(pairs, args.fold, args.method, threads, image_paths, registrar(args), args.output, mark)
+    register_batch(pairs, fold["fold"], args.method, threads, image_paths, registrar(args), args.output, mark)

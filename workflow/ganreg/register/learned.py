@@ -15,6 +15,7 @@ from ganreg.preprocess.labels import REST
 from ganreg.progress import mark_of
 from ganreg.register import dataset, losses, networks
 from ganreg.spatial import transform_file, warp
+from ganreg.split import folds
 
 
 def _one_hot(dseg, numbers):
@@ -164,14 +165,14 @@ def registrar(weights, options):
 def run_training(parser, argv):
     """The body of every script that trains a registration network: weights, history and manifest of one fold."""
     parser = cli.add_paths(parser, "folds", "structures", "subjects", "weights", "history", "manifest")
-    parser.add_argument("--fold", type=int, required=True)
+    parser.add_argument("--fold", required=True)
     parser.add_argument("--method", required=True)
     parser.add_argument("--samples", type=Path, help="folder of synthetic subjects, where the arm has them")
     parser.add_argument("--samples-manifest", type=Path, help="what they were made from")
     args = parser.parse_args(argv)
     settings, task = args.options["settings"], args.options["task"]
     cli.set_threads(settings["threads"])
-    fold = next(fold for fold in io.read_json(args.folds)["folds"] if fold["fold"] == args.fold)
+    fold = folds.select(io.read_json(args.folds), args.fold)
     structures = pd.read_csv(args.structures, sep="\t")
     history, opened = train(
         args.method, settings, fold, task, structures, args.subjects, args.weights, args.code,
@@ -181,5 +182,5 @@ def run_training(parser, argv):
         opened |= io.read_json(args.samples_manifest)["opened"]
     io.write_text(args.history, "".join(json.dumps(line) + "\n" for line in history))
     summary = {"under_trained": training.still_falling(history), "best": max(h["validation_dice"] for h in history)}
-    content = {"fold": args.fold, "method": args.method, "options": args.options, "opened": opened, **summary}
+    content = {"fold": fold["fold"], "method": args.method, "options": args.options, "opened": opened, **summary}
     manifest.write(args.manifest, ["torch", "monai", "numpy", "nibabel"], **content)

@@ -25,6 +25,12 @@ NAMES = {
     "niftyreg_nmi": "NiftyReg (NMI)",
     "voxelmorph1": "VoxelMorph-1",
     "unet_none": "U-Net",
+    "unet_classic": "U-Net + classic",
+    "unet_warped": "U-Net + warped",
+    "unet_random_contrast": "U-Net + random contrast",
+    "unet_dagan": "U-Net + DAGAN",
+    "unet_pgan": "U-Net + PGAN",
+    "unet_proposed": "U-Net + PGAN + classic",
 }
 
 

@@ -61,6 +61,26 @@ def _validation_pairs(rng, validation, train, task):
     return task_pairs(rng, validation, {**task, "pairs_per_subject": 1})
 
 
+def select(content, name):
+    """One fold of `make_folds`, by its number, with all training subjects or, as in 1n3, with a subset of 3.
+
+    Parameters
+    ----------
+    content : dict, as `make_folds` gives it
+    name : str
+
+    Raises
+    ------
+    InputError
+        If there is no such fold or subset.
+    """
+    number, _, size = name.partition("n")
+    for fold in content["folds"]:
+        if str(fold["fold"]) == number and (not size or size in fold["subsets"]):
+            return {**fold, "train": fold["subsets"][size]} if size else fold
+    raise InputError(f"folds: expected fold {name}, found {[fold['fold'] for fold in content['folds']]}")
+
+
 def make_folds(subjects, split, task):
     """Divide subjects into folds with train, validation and test sets and their pairs.
 
@@ -69,15 +89,16 @@ def make_folds(subjects, split, task):
     subjects : list of str
         Sorted here, so that the order of a listing does not matter; an atlas among them is left out.
     split : dict
-        `folds`, `validation_subjects`, `seed`.
+        `folds`, `validation_subjects`, `seed`, `training_sizes`.
     task : dict
         `pairs`, `pairs_per_subject`, `atlas`.
 
     Returns
     -------
     dict
-        `folds`: for each fold its number (from 1), train, validation, test, pairs (of the test set) and
-        validation_pairs; `hash`: 12 digits of the SHA-256 of all that, which every table carries.
+        `folds`: for each fold its number (from 1), train, validation, test, pairs (of the test set), validation_pairs,
+        and subsets, {size: training subjects}, each within the next larger one; `hash`: 12 digits of the SHA-256 of all
+        but the subsets, which every table carries.
 
     Raises
     ------
@@ -98,6 +119,9 @@ def make_folds(subjects, split, task):
         # the subjects after the test set, around the circle: validation sets differ between folds
         others = shuffled[starts[number] :] + shuffled[: starts[number - 1]]
         validation, train = others[:held], others[held:]
+        small = [size for size in split["training_sizes"] if size < len(train)]
+        # a generator of its own: the sizes wanted change no fold
+        drawn = np.random.default_rng([split["seed"], number]).permutation(sorted(train)).tolist()
         if len(train) < 2:
             raise InputError(f"split: expected at least 2 training subjects in fold {number}, found {len(train)}")
         folds.append(
@@ -108,7 +132,9 @@ def make_folds(subjects, split, task):
                 "test": sorted(test),
                 "pairs": task_pairs(rng, test, task),
                 "validation_pairs": _validation_pairs(rng, validation, train, task),
+                "subsets": {str(size): sorted(drawn[:size]) for size in small},
             }
         )
-    digest = hashlib.sha256(json.dumps(folds, sort_keys=True).encode()).hexdigest()[:12]
+    decisive = [{key: value for key, value in fold.items() if key != "subsets"} for fold in folds]
+    digest = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:12]
     return {"folds": folds, "hash": digest}
