@@ -107,3 +107,15 @@ def test_a_random_field_has_the_deviation_asked_for():
     neighbours = np.corrcoef(field[:-1].ravel(), field[1:].ravel())[0, 1]
     # correlation exp(-d^2 / (4 sigma^2)) of white noise smoothed by a Gaussian of sigma
     assert abs(neighbours - np.exp(-1 / 16)) < 0.02
+
+
+def test_a_coarser_template_keeps_its_places_and_labels(atlas):
+    template, affine = atlas
+    coarse, coarse_affine = cohort.coarsen(template, affine, 2)
+    assert coarse["dseg"].shape == (20, 22, 20)
+    # voxel (3, 4, 5) of the coarse grid is voxel (6, 8, 10) of the fine one, in millimetres, too
+    np.testing.assert_allclose(coarse_affine @ [3, 4, 5, 1], affine @ [6, 8, 10, 1])
+    assert coarse["dseg"][3, 4, 5] == template["dseg"][6, 8, 10]
+    inside = coarse["mask"] & ndimage.binary_erosion(coarse["mask"], iterations=2)
+    assert np.abs(coarse["T1w"] - template["T1w"][::2, ::2, ::2])[inside].max() < 10
+    assert cohort.coarsen(template, affine, 1)[0] is template

@@ -17,7 +17,7 @@ def main(argv=None):
     parser.add_argument("--subject", required=True)
     args = parser.parse_args(argv)
     files = {name: args.template / f"template_{name}.nii.gz" for name in ("T1w", "T2w", "mask", "dseg")}
-    volumes, affine = template.load_template(files)
+    volumes, affine = cohort.coarsen(*template.load_template(files), args.options["spacing"])
     number = int(args.subject) if args.subject.isdigit() else ATLAS_NUMBER
     subject = cohort.simulate_subject(volumes, affine, number, args.options)
     for modality, path in (("T1w", args.t1w), ("T2w", args.t2w)):

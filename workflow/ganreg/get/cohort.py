@@ -109,6 +109,24 @@ def _acquire(rng, image, affine, mask, options):
     return np.where(mask, np.clip(np.rint(noisy * INTENSITY_MAXIMUM), 0, np.iinfo(np.int16).max), 0).astype(np.int16)
 
 
+def coarsen(template, affine, spacing):
+    """The template on a coarser grid: every k-th voxel, images low-passed before, with k the ratio of the spacings.
+
+    Parameters
+    ----------
+    template : dict of arrays (X, Y, Z), as `simulate_subject` wants it
+    affine : array (4, 4), mm
+    spacing : float, mm
+    """
+    step = max(1, round(spacing / np.linalg.norm(affine[:3, 0])))
+    if step == 1:
+        return template, affine
+    every = (slice(None, None, step),) * 3
+    coarse = {name: template[name][every] for name in ("mask", "dseg")}
+    coarse |= {name: ndimage.gaussian_filter(template[name], step / 2.355)[every] for name in ("T1w", "T2w")}
+    return coarse, affine @ np.diag([step, step, step, 1])
+
+
 def simulate_subject(template, affine, number, options):
     """Simulate one subject.
 
@@ -136,7 +154,7 @@ def simulate_subject(template, affine, number, options):
     forward, backward = _exponential(velocity), _exponential(-velocity)
     parcels = deformed * _velocity(rng, field_shape, options["parcellation"])
 
-    shape = template["mask"].shape
+    shape, voxel = template["mask"].shape, np.linalg.norm(affine[:3, 0])
     centre = affine[:3, :3] @ ((np.array(shape) - 1) / 2) + affine[:3, 3]
     pose = _rigid(rng, centre, options["pose"]["rotation_deg"], options["pose"]["translation_mm"])
     movement = _rigid(rng, centre, options["movement"]["rotation_deg"], options["movement"]["translation_mm"])
@@ -150,7 +168,7 @@ def simulate_subject(template, affine, number, options):
     label_field = to_voxels(_composed(_exponential(parcels), forward))
     labels = np.where(mask, _deform(template["dseg"], label_field, "nearest"), 0).astype(np.int16)
 
-    texture = _multiscale(rng, shape, 1.0, options["texture"]).astype(np.float32)
+    texture = _multiscale(rng, shape, voxel, options["texture"]).astype(np.float32)
     images, image_affines = {}, {}
     for modality, sign in (("T1w", 1), ("T2w", -1)):
         settings = options[modality]
@@ -159,7 +177,7 @@ def simulate_subject(template, affine, number, options):
         image = np.where(mask, np.clip(image, 0, None), 0).astype(np.float32)
         grid_shape, grid_affine, brain = shape, affine, mask
         if modality == "T2w":
-            thickness = settings["slice_mm"]
+            thickness = max(1, settings["slice_mm"] / voxel)
             # a slice profile of full width at half maximum equal to the slice thickness
             image = ndimage.gaussian_filter1d(image, thickness / 2.355, axis=2) if thickness > 1 else image
             grid_shape = (*shape[:2], int(np.ceil(shape[2] / thickness)))
