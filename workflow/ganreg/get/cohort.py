@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.nn.functional as functional
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
@@ -160,7 +161,11 @@ def simulate_subject(template, affine, number, options):
     movement = _rigid(rng, centre, options["movement"]["rotation_deg"], options["movement"]["translation_mm"])
 
     def to_voxels(field):
-        return warp.resample_displacement(torch.from_numpy(field)[None], field_affine, shape, affine)
+        # both grids begin at one corner, and the spacings' ratio is whole
+        fine = [round((size - 1) * FIELD_SPACING_MM / voxel) + 1 for size in field_shape]
+        field = functional.interpolate(torch.from_numpy(field)[None], fine, mode="trilinear", align_corners=True)
+        to_axes = torch.from_numpy(np.linalg.inv(affine[:3, :3])).float()
+        return torch.einsum("ij,bjxyz->bixyz", to_axes, field[..., : shape[0], : shape[1], : shape[2]])
 
     anatomical = to_voxels(forward)
     mask = _deform(template["mask"], anatomical, "nearest") > 0.5

@@ -1,0 +1,57 @@
+"""Collect what a finished run cost: core seconds a job of each rule, and the speed and memory of each training.
+
+    .venv/bin/python benchmarks/collect_costs.py --results results
+
+Reads Snakemake's benchmark files and the training histories; writes benchmarks/rule_seconds.csv, by which `make run` says
+how many minutes are ahead, and benchmarks/training_speed.csv. Rules without a benchmark keep their line.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import pandas as pd
+
+HERE = Path(__file__).parent
+
+
+def jobs(results):
+    """A line for each benchmarked job: rule, name, seconds, core_seconds, peak_mib."""
+    rows = []
+    for path in sorted((results / "benchmarks").rglob("*.jsonl")):
+        measured = json.loads(path.read_text().splitlines()[-1])
+        rule = path.relative_to(results / "benchmarks").parts[0].removesuffix(".jsonl")
+        row = {"rule": rule, "name": path.stem, "seconds": measured["s"], "core_seconds": measured["cpu_time"]}
+        rows.append({**row, "peak_mib": measured["max_rss"]})
+    return pd.DataFrame(rows)
+
+
+def training_speed(results, measured):
+    """Steps a second and peak memory of each network, means and maxima over the folds."""
+    rows = []
+    for path in sorted((results / "models").glob("fold*/*_history.jsonl")):
+        model, fold = path.name.removesuffix("_history.jsonl"), path.parent.name
+        own = measured[measured["rule"].str.startswith("train_") & measured["name"].str.startswith(fold)]
+        own = own[own["name"].isin([f"{fold}_{model}", f"{fold}_{model.rpartition('_')[2]}"])]
+        own = measured[measured["rule"] == f"train_{model}"].query("name == @fold") if own.empty else own
+        steps = json.loads(path.read_text().splitlines()[-1])["step"]
+        job = own.iloc[0]
+        rows.append({"model": model, "steps": steps, "seconds": job["seconds"], "peak_mib": job["peak_mib"]})
+    table = pd.DataFrame(rows).groupby("model").agg({"steps": "max", "seconds": "mean", "peak_mib": "max"})
+    table["steps_per_second"] = table["steps"] / table["seconds"]
+    return table.reset_index()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--results", type=Path, required=True)
+    results = parser.parse_args().results
+    measured = jobs(results)
+    seconds = pd.read_csv(HERE / "rule_seconds.csv").set_index("rule")["core_seconds"].to_dict()
+    seconds |= measured.groupby("rule")["core_seconds"].mean().round(1).to_dict()
+    pd.Series(seconds, name="core_seconds").rename_axis("rule").to_csv(HERE / "rule_seconds.csv")
+    training_speed(results, measured).round(2).to_csv(HERE / "training_speed.csv", index=False)
+
+
+if __name__ == "__main__":
+    main()
