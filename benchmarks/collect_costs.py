@@ -2,8 +2,8 @@
 
     .venv/bin/python benchmarks/collect_costs.py --results results
 
-Reads Snakemake's benchmark files and the training histories; writes benchmarks/rule_seconds.csv, by which `make run` says
-how many minutes are ahead, and benchmarks/training_speed.csv. Rules without a benchmark keep their line.
+Reads Snakemake's benchmark files and the training histories; writes benchmarks/rule_seconds.csv, by which `make run`
+says how many minutes are ahead, and benchmarks/training_speed.csv. Rules without a benchmark keep their line.
 """
 
 import argparse
