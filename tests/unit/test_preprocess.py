@@ -148,10 +148,12 @@ def two_sided_subject():
 
 def test_augmentation_moves_image_and_labels_together_and_is_a_function_of_seed_and_number():
     image, dseg = two_sided_subject()
-    classic = augment.ClassicAugmentation({**AUGMENTATION, "probability": 0.9})
+    unmirrored = np.arange(4, dtype=np.uint8)
+    classic = augment.ClassicAugmentation({**AUGMENTATION, "probability": 0.9}, unmirrored)
     copies = [classic({"T1w": image}, dseg, np.eye(4), number) for number in range(4)]
     for images, moved in copies:
         assert (moved != dseg).any()
+        assert moved.dtype == np.uint8
         assert set(np.unique(moved)) == {0, 1, 2, 3}
         data = images["T1w"]
         assert (data[moved == 0] == 0).all()

@@ -83,7 +83,8 @@ class ClassicAugmentation:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(rng.integers(2**31)))
             moved = self.transform(subject)
-        labels = moved["dseg"].data[0].numpy()
+        # some transforms hand back floating-point labels
+        labels = moved["dseg"].data[0].numpy().astype(labels.dtype)
         images = {name: zscore(moved[name].data[0].numpy(), labels > 0, name) for name in images}
         if self.mirrors is not None and rng.random() < self.options["probability"]:
             images, labels = flip(images, labels, self.mirrors)
