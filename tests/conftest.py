@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+# the configuration of the finished small run
+SMOKE = ("presets/smoke.yaml", "tests/every_rule.yaml")
 REAL_DATA = Path(os.environ.get("GANREG_TEST_DATA", ROOT.parent / "shared" / "data"))
 
 
@@ -19,9 +21,9 @@ def snakemake(folder, *arguments):
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
-def planned(folder, configfile="presets/smoke.yaml"):
+def planned(folder, *configfiles):
     """Rules that a dry run plans, the final target left out."""
-    result = snakemake(folder, "--configfile", configfile, "--dry-run", "--quiet", "rules", "--nolock")
+    result = snakemake(folder, "--configfile", *(configfiles or SMOKE), "--dry-run", "--quiet", "rules", "--nolock")
     assert result.returncode == 0, result.stdout + result.stderr
     return set(re.findall(r"^(\w+) +\d+$", result.stdout + result.stderr, flags=re.MULTILINE)) - {"all", "total"}
 
@@ -49,9 +51,9 @@ def root():
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory):
-    """A copy of the project in which the smoke preset has run to the end."""
+    """A copy of the project in which the smoke preset, with a method of each rule, has run to the end."""
     folder = copy_project(tmp_path_factory.mktemp("finished"))
-    result = snakemake(folder, "--configfile", "presets/smoke.yaml", "--quiet", "rules")
+    result = snakemake(folder, "--configfile", *SMOKE, "--quiet", "rules")
     assert result.returncode == 0, result.stdout + result.stderr
     return folder
 

@@ -1,6 +1,7 @@
 """The smoke preset to the end: the output contract, and that a second run does nothing."""
 
 import hashlib
+import itertools
 import shutil
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from conftest import snakemake
+from conftest import SMOKE, snakemake
 from PIL import Image
 
 from ganreg import io
@@ -47,7 +48,7 @@ def results(finished):
 
 @pytest.fixture(scope="module")
 def methods(root):
-    return yaml.safe_load((root / "config.yaml").read_text())["registration"]["methods"]
+    return yaml.safe_load((root / SMOKE[-1]).read_text())["registration"]["methods"]
 
 
 def test_tables_have_the_contracts_columns_and_a_row_for_each_method(results, methods):
@@ -90,6 +91,37 @@ def test_models_say_what_they_opened_and_it_was_no_test_subject(results):
             assert hashlib.sha256((root / path).read_bytes()).hexdigest() == digest
 
 
+def test_synthetic_subjects_lie_like_preprocessed_ones_and_come_from_training_subjects_alone(results):
+    folds = io.read_json(results / "split" / "folds.json")["folds"]
+    for fold, kind in itertools.product(folds, ("pgan", "dagan", "warped", "random_contrast")):
+        folder = results / "synthesize" / f"fold{fold['fold']}" / kind
+        subject = sorted(folder.glob("sub-*"))[0].name
+        stem = folder / subject / "anat" / subject
+        like = io.load(results / "preprocess" / "sub-01" / "anat" / "sub-01_desc-preproc_T1w.nii.gz")
+        dseg = io.load_labels(f"{stem}_dseg.nii.gz")
+        np.testing.assert_allclose(dseg.affine, like.affine, atol=1e-4)
+        inside = np.asarray(dseg.dataobj) > 0
+        for modality in ("T1w", "T2w"):
+            data = np.asarray(io.load(f"{stem}_desc-preproc_{modality}.nii.gz").dataobj)
+            assert data.shape == like.shape
+            assert (data[~inside] == 0).all()
+            assert data[inside].mean() == pytest.approx(4, abs=0.01)
+            assert data[inside].std() == pytest.approx(1, abs=0.01)
+        opened = io.read_json(folder.with_suffix(".json"))["opened"]
+        seen = {part.removeprefix("sub-") for path in opened for part in Path(path).parts if part.startswith("sub-")}
+        # validation subjects choose the weights of the segmentation network
+        assert seen <= {*fold["train"], *fold["validation"]}
+        assert seen
+
+
+def test_the_arms_table_says_what_the_gan_adds(results):
+    arms = pd.read_csv(results / "tables" / "arms.csv")
+    assert ("unet_proposed", "unet_random_contrast") in set(zip(arms["method"], arms["against"], strict=True))
+    table1 = pd.read_csv(results / "tables" / "table1.csv").set_index("method")["dice_mean"]
+    for row in arms.itertuples():
+        assert row.gain == pytest.approx(table1[row.method] - table1[row.against], abs=1e-5)
+
+
 def test_the_identity_is_what_the_start_does(results):
     pairs = pd.read_csv(results / "metrics" / "pairs.csv").set_index("method").loc["initial"]
     assert (pairs[["folded_forward_percent", "ndv_percent", "sdlogj"]] == 0).all(axis=None)
@@ -99,7 +131,7 @@ def test_the_identity_is_what_the_start_does(results):
 
 def test_figures_are_pictures_with_their_data(results):
     figures = sorted((results / "figures").glob("*.png"))
-    assert len(figures) == 6
+    assert len(figures) == 10
     for path in [*figures, results / "tables" / "table1.png", results / "tables" / "table2.png"]:
         pixels = np.asarray(Image.open(path).convert("L"))
         assert min(pixels.shape) > 200
@@ -115,7 +147,7 @@ def test_no_unfinished_file_is_left(results):
 
 
 def test_a_second_run_does_nothing(finished):
-    result = snakemake(finished, "--configfile", "presets/smoke.yaml")
+    result = snakemake(finished, "--configfile", *SMOKE)
     assert result.returncode == 0
     assert "Nothing to be done" in result.stdout + result.stderr
 
@@ -130,6 +162,6 @@ def test_a_training_run_that_got_a_test_subject_is_refused(finished, tmp_path):
     manifest["opened"][f"results/smoke/preprocess/sub-{stranger}/anat/sub-{stranger}_dseg.nii.gz"] = "0" * 64
     io.write_json(path, manifest)
     target = "results/smoke/metrics/methods/unet_none_pairs.csv"
-    result = snakemake(folder, "--configfile", "presets/smoke.yaml", "--forcerun", "evaluate_pairs", "--", target)
+    result = snakemake(folder, "--configfile", *SMOKE, "--forcerun", "evaluate_pairs", "--", target)
     assert result.returncode != 0
     assert f"found sub-{stranger}" in result.stdout + result.stderr

@@ -69,3 +69,10 @@ def test_soft_dice_loss_is_0_for_equal_maps_and_1_for_disjoint_ones():
     second[:, 0, 2:] = 1
     # the structure absent from both does not count
     assert losses.soft_dice_loss(first, second) == 1
+
+
+def test_soft_dice_loss_of_no_structure_at_all_is_nothing_rather_than_nan():
+    nothing = torch.zeros(1, 3, 4, 4, 4, requires_grad=True)
+    loss = losses.soft_dice_loss(nothing, nothing.detach())
+    assert loss == 0
+    loss.backward()

@@ -7,7 +7,7 @@ import yaml
 
 from ganreg import fingerprint
 
-RULE_FILES = ("get", "preprocess", "split", "register", "evaluate", "report")
+RULE_FILES = ("get", "preprocess", "split", "segment", "synthesize", "register", "evaluate", "report")
 # conda-forge has an earlier release of NiftyReg than the source package on PyPI; Python is the user's
 DIFFER_ON_PURPOSE = {"python", "niftyreg"}
 PYPI_NAMES = {"pytorch": "torch", "snakemake-minimal": "snakemake"}

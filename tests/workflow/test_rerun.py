@@ -7,7 +7,8 @@ import yaml
 from conftest import planned, snakemake
 
 FIGURES = {"plot_rulegraph", "plot_cohort", "plot_augmentation", "plot_registration", "plot_comparison", "plot_losses"}
-FIGURES |= {"plot_tables"}
+FIGURES |= {"plot_tables", "plot_segmentation", "plot_segmentation_dice", "plot_pgan_stages", "plot_samples"}
+OF_SLICES = {"plot_cohort", "plot_augmentation", "plot_segmentation", "plot_pgan_stages", "plot_samples"}
 AFTER_UNET = {"register_unet", "evaluate_pairs", "collect_metrics", "report_dice", "plot_registration", "plot_losses"}
 AFTER_UNET |= {"plot_comparison", "plot_tables"}
 
@@ -52,7 +53,7 @@ def test_a_plotting_value_plans_figures_only(project):
 
 def test_the_slice_shown_plans_the_figures_of_slices(project):
     change(project, "plot.slice", 0.4)
-    assert planned(project) == {"plot_cohort", "plot_augmentation", "plot_registration"}
+    assert planned(project) == {*OF_SLICES, "plot_registration"}
 
 
 def test_a_learning_rate_plans_its_network_and_what_follows(project):
@@ -60,9 +61,15 @@ def test_a_learning_rate_plans_its_network_and_what_follows(project):
     assert planned(project) == {"train_unet", *AFTER_UNET}
 
 
-def test_syn_iterations_plan_syn_and_what_follows(project):
-    change(project, "syn_msq.iterations", [7, 7, 7])
+def test_syn_settings_plan_syn_and_what_follows(project):
+    change(project, "syn_mi.gradient_step", 0.3)
     assert planned(project) == {"register_syn", *AFTER_UNET} - {"register_unet", "plot_losses"}
+
+
+def test_the_steps_of_a_gan_plan_it_its_samples_and_the_arms_that_train_on_them(project):
+    change(project, "pgan.learning_rate", 0.002)
+    expected = {"train_pgan", "sample_pgan", "measure_samples", "report_samples", "plot_pgan_stages", "plot_samples"}
+    assert planned(project) == {*expected, "train_unet", *AFTER_UNET}
 
 
 def test_two_swapped_values_in_a_block_plan_what_uses_it(project):

@@ -9,6 +9,7 @@ import yaml
 
 from ganreg.errors import InputError
 from ganreg.split.sizes import test_sizes
+from ganreg.synthesize.schedule import stage_shapes
 
 SMALLEST_MULTIPLE = 16
 
@@ -18,7 +19,7 @@ ARMS = {
     "unet_none": {"samples": None, "classic": False},
     "unet_classic": {"samples": None, "classic": True},
     "unet_warped": {"samples": "warped", "classic": False},
-    "unet_random_contrast": {"samples": "contrast", "classic": False},
+    "unet_random_contrast": {"samples": "random_contrast", "classic": False},
     "unet_dagan": {"samples": "dagan", "classic": False},
     "unet_pgan": {"samples": "pgan", "classic": False},
     "unet_proposed": {"samples": "pgan", "classic": True},
@@ -70,6 +71,7 @@ def validate(config, schema_path):
                 f"config: preprocess.shape: expected multiples of {SMALLEST_MULTIPLE}, which the networks can halve"
             )
             raise InputError(f"{message} four times, found {config['preprocess']['shape']}")
+    stage_shapes(config["preprocess"]["shape"], len(config["pgan"]["stages"]))
     registration = config["registration"]
     if registration["reference_method"] not in registration["methods"]:
         found = registration["reference_method"]
@@ -83,7 +85,7 @@ def validate(config, schema_path):
         raise InputError("config: bids: expected a mask, stripped images or labels that cover the brain, found none")
     if (config["template"]["image"] is None) != (config["template"]["mask"] is None):
         raise InputError("config: template: expected image and mask, or neither, found one of them")
-    for name in ("voxelmorph1", "unet"):
+    for name in ("rdnn", "voxelmorph1", "unet"):
         if config[name]["validate_every"] > config[name]["steps"]:
             raise InputError(f"config: {name}.validate_every: expected at most the {config[name]['steps']} steps")
     if len(config["voxelmorph1"]["encoder"]) > 4 or len(config["unet"]["features"]) > 4:

@@ -67,8 +67,9 @@ SYN = [method for method in METHODS if method.startswith("syn_")]
 NIFTYREG = [method for method in METHODS if method.startswith("niftyreg_")]
 BATCHED = SYN + NIFTYREG
 VOXELMORPH = [method for method in METHODS if method.startswith("voxelmorph")]
-CONTRASTS = [pair for pair in configuration.CONTRASTS if {*pair} <= {*METHODS}]
 UNET = [method for method in METHODS if method.startswith("unet_")]
+KINDS = list(dict.fromkeys(kind for method in UNET if (kind := configuration.ARMS[method]["samples"])))
+CONTRASTS = [pair for pair in configuration.CONTRASTS if {*pair} <= {*METHODS}]
 
 # the arms with fewer training subjects: unet_proposed_n3
 SIZES = config["split"]["training_sizes"]

@@ -231,6 +231,7 @@ rule tables:
     input:
         rules.report_dice.output,
         rules.plot_tables.output,
+        rules.report_samples.output if KINDS else [],
 
 
 rule figures:
@@ -239,6 +240,8 @@ rule figures:
         rules.plot_rulegraph.output,
         rules.plot_cohort.output,
         rules.plot_augmentation.output,
+        [*rules.plot_segmentation.output, *rules.plot_segmentation_dice.output] if KINDS else [],
+        [*rules.plot_pgan_stages.output, *rules.plot_samples.output] if "pgan" in KINDS else [],
         rules.plot_registration.output,
         rules.plot_comparison.output,
         rules.plot_losses.output if VOXELMORPH + UNET else [],

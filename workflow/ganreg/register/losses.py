@@ -97,7 +97,7 @@ def bending_energy(displacement):
 
 
 def soft_dice_loss(first, second):
-    """1 - mean soft Dice over the structures present in either map.
+    """1 - mean soft Dice over the structures present in either map; 0 where none is.
 
     Parameters
     ----------
@@ -107,4 +107,4 @@ def soft_dice_loss(first, second):
     overlap = (first * second).sum(dim=axes)
     total = first.sum(dim=axes) + second.sum(dim=axes)
     present = total > 0
-    return 1 - (2 * overlap[present] / total[present]).mean()
+    return (1 - 2 * overlap[present] / total[present]).sum() / present.sum().clamp(min=1)

@@ -1,0 +1,228 @@
+"""DAGAN: the k-space mask, its augmentation, a training that goes on bit for bit, samples that stay in their fold."""
+
+import nibabel as nib
+import numpy as np
+import pytest
+import torch
+
+from ganreg import io
+from ganreg.errors import InputError
+from ganreg.preprocess.normalize import SHIFT, zscore
+from ganreg.synthesize import dagan
+from ganreg.synthesize.dagan_augmentation import DaganAugmentation, random_displacement
+
+STILL = {"rotation_deg": 0, "shift": 0, "zoom": 0, "elastic_sd": 0, "elastic_smoothness": 0.1, "gamma": 0}
+YANG = {"rotation_deg": 10, "shift": 0.1, "zoom": 0.1, "elastic_sd": 0.019, "elastic_smoothness": 0.1, "gamma": 0.05}
+OPTIONS = {
+    "sampling": 0.3, "features": [4, 8], "discriminator": [4, 8], "pixel": 15, "frequency": 0.1, "adversarial": 1,
+    "augmentation": YANG, "batch": 4, "steps": 10, "learning_rate": 0.001, "log_every": 4, "samples": 3, "seed": 1,
+    "device": "cpu", "precision": "float32", "threads": 1, "workers": 0,
+}  # fmt: skip
+MIRRORS = np.array([0, 2, 1, 3], dtype=np.uint8)
+FOLD = {"fold": 1, "train": ["01", "02"], "validation": ["03"], "test": ["04"]}
+SIDE = 16
+
+
+def subject(seed=0, side=SIDE):
+    """A ball of two sides (1: low X, 2: high X) around a core (3), and an image in which each has its own value."""
+    centred = np.indices((side,) * 3) - (side - 1) / 2
+    radius = np.sqrt((centred**2).sum(axis=0))
+    labels = np.where(centred[0] < 0, 1, 2)
+    labels[radius < side / 6] = 3
+    labels = np.where(radius < side / 3, labels, 0).astype(np.uint8)
+    noise = np.random.default_rng(seed).normal(0, 0.05, labels.shape)
+    images = {"T1w": np.array([0, 1, 2, 4])[labels] + noise, "T2w": np.array([0, 4, 2, 1])[labels] + noise}
+    return {name: zscore(data, labels > 0, name) for name, data in images.items()}, labels
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Preprocessed subjects; those outside the training set are no images at all."""
+    for number, name in enumerate(["01", "02", "03", "04"]):
+        stem = tmp_path / "preprocess" / f"sub-{name}" / "anat" / f"sub-{name}"
+        images, labels = subject(number)
+        for modality, data in images.items():
+            io.save(f"{stem}_desc-preproc_{modality}.nii.gz", data, np.eye(4))
+        io.save(f"{stem}_desc-brain_mask.nii.gz", labels > 0, np.eye(4), np.uint8)
+        io.save(f"{stem}_dseg.nii.gz", labels, np.eye(4), np.uint8)
+        if name not in FOLD["train"]:
+            for path in stem.parent.iterdir():
+                path.write_text("not an image")
+    return tmp_path / "preprocess"
+
+
+def fit(folder, output, **changed):
+    return dagan.train("toy", OPTIONS | changed, FOLD, MIRRORS, ["T1w", "T2w"], folder, output, "code")
+
+
+@pytest.mark.parametrize(("size", "fraction", "count"), [(48, 0.3, 14), (224, 0.3, 67), (32, 0.1, 3), (32, 1.0, 32)])
+def test_the_mask_has_the_fraction_asked_for_and_the_centre(size, fraction, count):
+    for seed in range(5):
+        lines = dagan.sampled_lines(size, fraction, seed)
+        assert int(lines.sum()) == count
+        assert lines[0]
+
+
+def test_the_mask_prefers_the_centre_of_k_space():
+    lines = torch.stack([dagan.sampled_lines(64, 0.3, seed) for seed in range(200)]).float().mean(dim=0)
+    frequency = np.abs(np.fft.fftfreq(64))
+    assert lines[frequency < 0.1].mean() > 2 * lines[frequency > 0.3].mean() > 0
+
+
+def test_fully_sampled_k_space_leaves_slices_as_they_are():
+    slices = torch.randn(3, 1, 12, 20, generator=torch.Generator().manual_seed(1))
+    found = dagan.undersample(slices, dagan.sampled_lines(20, 1.0, 0))
+    torch.testing.assert_close(found, slices, atol=1e-6, rtol=0)
+
+
+def test_a_line_left_out_removes_its_wave_and_no_other():
+    position = torch.arange(16) / 16
+    slow, fast = torch.cos(2 * torch.pi * position), torch.cos(2 * torch.pi * 5 * position)
+    lines = torch.ones(16, dtype=torch.bool)
+    lines[[5, 11]] = False
+    found = dagan.undersample((slow + fast).expand(1, 1, 8, 16), lines)
+    torch.testing.assert_close(found, slow.expand(1, 1, 8, 16), atol=1e-5, rtol=0)
+
+
+def test_an_untrained_generator_starts_near_the_zero_filled_slice_and_adds_to_it():
+    generator = dagan.Generator([4, 8], dagan.sampled_lines(16, 0.3, 0))
+    damaged = torch.randn(2, 1, 18, 16)
+    assert (generator(damaged) - damaged).abs().max() < 0.1
+    torch.nn.init.zeros_(generator.missing.weight)
+    assert torch.equal(generator(damaged), damaged)
+
+
+def test_the_restoration_loss_weighs_pixels_and_magnitudes():
+    slices = torch.randn(2, 1, 8, 8)
+    # a shift of the whole slice changes one coefficient, by 8 (orthonormal): mean square over 64 of them is 1
+    restored, options = slices + 1, {"pixel": 15, "frequency": 0.1}
+    centre = slices.sum(dim=(2, 3)).abs() / 8
+    moved = (slices.sum(dim=(2, 3)) / 8 + 8).abs()
+    expected = 15 + 0.1 * float(((moved - centre) ** 2).mean()) / 64
+    assert float(dagan.restoration_loss(restored, slices, options)) == pytest.approx(expected, rel=1e-4)
+    assert float(dagan.restoration_loss(slices, slices, options)) == 0
+
+
+def test_a_flip_swaps_the_mirrored_structures():
+    images, labels = subject()
+    copies = [DaganAugmentation(STILL, 3, MIRRORS)(images, labels, number) for number in range(12)]
+    flipped = [not np.allclose(copy["T1w"], images["T1w"], atol=1e-4) for copy, _ in copies]
+    assert 2 < sum(flipped) < 10
+    for (copy, moved), turned in zip(copies, flipped, strict=True):
+        # the ball is symmetric: swapped structures are where they were, and the image is turned
+        np.testing.assert_array_equal(moved, labels)
+        expected = images["T1w"][::-1] if turned else images["T1w"]
+        np.testing.assert_allclose(copy["T1w"], expected, atol=1e-4)
+    for number in range(12):
+        np.testing.assert_allclose(
+            DaganAugmentation(STILL, 3)(images, labels, number)[0]["T1w"], images["T1w"], atol=1e-4
+        )
+
+
+def test_augmentation_moves_both_images_and_the_labels_together():
+    images, labels = subject(side=32)
+    for number in range(4):
+        copy, moved = DaganAugmentation(YANG, 5)(images, labels, number)
+        assert (moved != labels).mean() > 0.01
+        for modality, order in (("T1w", (1, 2, 3)), ("T2w", (3, 2, 1))):
+            # each structure has a value of its own, half a standard deviation and more from the next
+            inside = [copy[modality][moved == structure] for structure in order]
+            medians = [np.median(values) for values in inside]
+            assert np.diff(medians).min() > 0.5
+            for values, median in zip(inside, medians, strict=True):
+                # all but those on the border, which are in between
+                assert np.mean(np.abs(values - median) < 0.25) > 0.5
+            assert (copy[modality][moved == 0] == 0).all()
+            assert copy[modality][moved > 0].mean() == pytest.approx(SHIFT, abs=1e-3)
+
+
+def test_a_flipped_copy_is_the_other_one_turned():
+    images, labels = subject()
+    turned = 0
+    for number in range(8):
+        (copy, moved), (plain, plain_labels) = (
+            DaganAugmentation(YANG, 5, mirrors)(images, labels, number) for mirrors in (MIRRORS, None)
+        )
+        if not np.array_equal(moved, plain_labels):
+            turned += 1
+            plain, plain_labels = {name: data[::-1] for name, data in plain.items()}, MIRRORS[plain_labels[::-1]]
+        np.testing.assert_array_equal(moved, plain_labels)
+        assert all(np.array_equal(copy[name], plain[name]) for name in images)
+    assert 0 < turned < 8
+
+
+def test_a_displacement_keeps_its_limits_and_repeats():
+    only_shift = STILL | {"shift": 0.1}
+    for seed in range(5):
+        found = random_displacement((20, 30, 40), only_shift, np.random.default_rng(seed))[0]
+        assert float(found.flatten(1).std(dim=1).max()) < 1e-4
+        assert (found[:, 0, 0, 0].abs() <= torch.tensor([2.0, 3.0, 4.0])).all()
+    elastic = random_displacement((32, 32, 32), STILL | {"elastic_sd": 0.02}, np.random.default_rng(0))
+    assert 0.3 < float(elastic.std()) < 1.0  # .02 of 32 voxels is .64
+    again = random_displacement((32, 32, 32), STILL | {"elastic_sd": 0.02}, np.random.default_rng(0))
+    assert torch.equal(elastic, again)
+
+
+class Interrupted(dagan.Slices):
+    """Stops once at step 6, between two lines of the history."""
+
+    def __getitem__(self, index):
+        if index == 6:
+            raise KeyboardInterrupt
+        return super().__getitem__(index)
+
+
+def test_resumed_training_equals_uninterrupted_training_bit_for_bit(folder, tmp_path, monkeypatch):
+    history, opened = fit(folder, tmp_path / "whole.pt")
+    with monkeypatch.context() as patched:
+        patched.setattr(dagan, "Slices", Interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            fit(folder, tmp_path / "parts.pt")
+    assert not (tmp_path / "parts.pt").exists()
+    resumed, opened_again = fit(folder, tmp_path / "parts.pt")
+    assert [{**line, "seconds": 0} for line in resumed] == [{**line, "seconds": 0} for line in history]
+    assert [line["step"] for line in history] == [4, 8, 10]
+    assert opened_again == opened
+    first, second = (torch.load(tmp_path / f"{name}.pt") for name in ("whole", "parts"))
+    assert all(torch.equal(first[key], second[key]) for key in first)
+    assert not list(tmp_path.glob(".*checkpoint"))
+
+
+def test_training_lowers_the_error_and_opens_training_subjects_only(folder, tmp_path):
+    history, opened = fit(folder, tmp_path / "dagan.pt", steps=60, log_every=30, learning_rate=0.003)
+    assert history[-1]["restored_mse"] < 0.9 * history[-1]["zero_filled_mse"]
+    assert {path.split("sub-")[1][:2] for path in opened} == {"01", "02"}
+
+
+def test_samples_have_the_layout_of_subjects_and_labels_of_their_images(folder, tmp_path):
+    fit(folder, tmp_path / "dagan.pt", steps=2)
+    opened = dagan.sample(
+        "toy", OPTIONS, FOLD, MIRRORS, ["T1w", "T2w"], folder, tmp_path / "dagan.pt", tmp_path / "samples", "code"
+    )
+    assert opened.pop(str(tmp_path / "dagan.pt")) == io.sha256(tmp_path / "dagan.pt")
+    assert {path.split("sub-")[1][:2] for path in opened} == {"01", "02"}
+    assert [path.name for path in sorted((tmp_path / "samples").iterdir())] == [f"sub-dagan000{k}" for k in (1, 2, 3)]
+    stem = tmp_path / "samples" / "sub-dagan0001" / "anat" / "sub-dagan0001"
+    labels = np.asarray(nib.load(f"{stem}_dseg.nii.gz").dataobj)
+    for modality in ("T1w", "T2w"):
+        image = nib.load(f"{stem}_desc-preproc_{modality}.nii.gz").get_fdata()
+        assert (image[labels == 0] == 0).all()
+        assert image[labels > 0].mean() == pytest.approx(SHIFT, abs=0.01)
+
+
+def test_fully_sampled_k_space_and_no_network_give_the_subject_back(folder, tmp_path):
+    generator = dagan.Generator(OPTIONS["features"], torch.ones(SIDE, dtype=torch.bool))
+    torch.nn.init.zeros_(generator.missing.weight)
+    torch.save(generator.state_dict(), tmp_path / "dagan.pt")
+    images, labels = subject()
+    scores = dagan._scores(images, labels)
+    found = dagan.restorer(tmp_path / "dagan.pt", OPTIONS, SIDE)(scores)
+    np.testing.assert_allclose(found, scores, atol=1e-5)
+
+
+def test_weights_of_another_network_are_refused(folder, tmp_path):
+    fit(folder, tmp_path / "dagan.pt", steps=1)
+    with pytest.raises(InputError, match="expected weights of the configured network"):
+        dagan.restorer(tmp_path / "dagan.pt", OPTIONS | {"features": [8, 8]}, SIDE)
+    with pytest.raises(InputError, match="expected weights of the configured network"):
+        dagan.restorer(tmp_path / "dagan.pt", OPTIONS, SIDE + 16)

@@ -1,0 +1,1 @@
+"""Segmentation of T1w and T2w together by a recurrent network (RDNN), trained inside each fold."""

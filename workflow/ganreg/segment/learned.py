@@ -1,0 +1,327 @@
+"""Training the RDNN inside a fold, cross-fitted, and segmenting the fold's subjects with it."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+import torch.nn.functional as functional
+
+from ganreg import cli, io, manifest, training
+from ganreg.errors import InputError
+from ganreg.evaluate import metrics
+from ganreg.preprocess.labels import REST, mirrors
+from ganreg.progress import mark_of
+from ganreg.register.dataset import Subjects
+from ganreg.register.losses import soft_dice_loss
+from ganreg.segment import rdnn, samples
+from ganreg.split import folds
+
+# part of the training subjects -> the model that segments them without having seen them
+CROSS_FIT = {"half1": "half2", "half2": "half1"}
+
+
+def parts(train):
+    """Training subjects of each model: all of them, and the two halves of the cross-fit.
+
+    Parameters
+    ----------
+    train : list of str, the fold's training subjects
+    """
+    ordered = sorted(train)
+    middle = (len(ordered) + 1) // 2
+    return {"all": ordered, "half1": ordered[:middle], "half2": ordered[middle:]}
+
+
+def models_of_subjects(fold):
+    """The model that segments each of a fold's subjects: never one that was trained on that subject.
+
+    A network is near perfect on what it was trained on; maps of training subjects would look like nothing that it makes
+    of others, and a network trained on them would be lost on those.
+
+    Parameters
+    ----------
+    fold : dict, of `split.folds`
+
+    Returns
+    -------
+    dict subject -> all, half1 or half2
+    """
+    trained = parts(fold["train"])
+    chosen = {subject: other for half, other in CROSS_FIT.items() for subject in trained[half]}
+    return chosen | dict.fromkeys([*fold["validation"], *fold["test"]], "all")
+
+
+def class_weights(name, counts):
+    """Weights of the classes in the cross-entropy.
+
+    Parameters
+    ----------
+    name : none, or sqrt_inverse: one over the square root of the class's frequency
+    counts : array (K,), voxels of each class
+
+    Returns
+    -------
+    float32 Tensor (K,): mean 1 over the voxels, 0 for a class that has none.
+    """
+    frequency = np.asarray(counts, dtype=np.float64) / np.sum(counts)
+    present = frequency > 0
+    weights = present.astype(np.float64)
+    if name == "sqrt_inverse":
+        weights[present] = 1 / np.sqrt(frequency[present])
+    return torch.from_numpy(weights / (weights * frequency).sum()).float()
+
+
+def loss_function(options, weights):
+    """The loss of a batch: cross-entropy over the brain's voxels (Eq. 2), plus a Dice term of weight `dice`.
+
+    Parameters
+    ----------
+    options : dict
+        `dice`.
+    weights : Tensor (K,), as `class_weights` gives them
+
+    Returns
+    -------
+    function (model, batch) -> (loss, logits (1, K, X, Y, Z))
+    """
+
+    def loss_of(model, batch):
+        logits = model(batch["images"])
+        with torch.autocast(logits.device.type, enabled=False):
+            inside = batch["labels"][0, 0] > 0
+            found = logits[0].permute(1, 2, 3, 0)[inside].float()
+            wanted = batch["labels"][0, 0][inside].long() - 1
+            loss = functional.cross_entropy(found, wanted, weights.to(found))
+            if options["dice"]:
+                memberships = functional.softmax(found, dim=1), functional.one_hot(wanted, found.shape[1])
+                loss = loss + options["dice"] * soft_dice_loss(
+                    *(each.T[None, :, :, None, None] for each in memberships)
+                )
+        return loss, logits
+
+    return loss_of
+
+
+def score_of(batch, logits):
+    """Mean Dice over the structures on the working grid; the rest of the brain, the last one, is left out."""
+    wanted = batch["labels"][0, 0].cpu().numpy()
+    found = _label_map(logits[0].cpu(), batch["labels"][0, 0].cpu() > 0).numpy()
+    return float(np.nanmean(metrics.dice(wanted, found, logits.shape[1])[:-1]))
+
+
+def _label_map(logits, mask):
+    """The likeliest structure 1 ... K of each voxel inside the mask, 0 outside, uint8."""
+    return torch.where(mask, logits.argmax(dim=0) + 1, 0).to(torch.uint8)
+
+
+def _build(options, modalities, structures):
+    return rdnn.RDNN(len(modalities), len(structures), options["features"], options["recurrent"])
+
+
+def train(name, options, fold, structures, subjects_folder, output, code):
+    """Train an RDNN on a part of one fold's training subjects.
+
+    Parameters
+    ----------
+    name : str, shown in progress and errors
+    options : dict
+        `settings`, the block `rdnn` with `recurrent`; `part`: all, half1 or half2; `modalities`; `spacing`, of the
+        working grid in mm.
+    fold : dict, of `split.folds`
+    structures : pandas.DataFrame, as `labels.structures` gives it
+    subjects_folder : Path of the preprocessed subjects
+    output : Path of the weights
+    code : str, fingerprint of the code
+
+    Returns
+    -------
+    history, opened : as `training.train` gives them
+    """
+    settings, modalities = options["settings"], options["modalities"]
+    subjects, names = Subjects(subjects_folder, modalities), parts(fold["train"])[options["part"]]
+    steps = samples.Slices(subjects, names, options["spacing"], settings, mirrors(structures))
+    validation = samples.Slices(subjects, fold["validation"], options["spacing"])
+    counts = sum(
+        torch.bincount(subjects.read(subject)["dseg"].flatten(), minlength=len(structures) + 1)[1:] for subject in names
+    )
+    inputs = {
+        str(path): io.sha256(path)
+        for subject in [*names, *fold["validation"]]
+        for path in subjects.paths(subject).values()
+    }
+    torch.manual_seed(settings["seed"])
+    model = _build(settings, modalities, structures)
+    loss_of = loss_function(settings, class_weights(settings["class_weights"], counts.numpy()))
+    mark = mark_of(options, code, inputs)
+    title = f"{name} fold {fold['fold']}"
+    return training.train(title, model, steps, validation, loss_of, score_of, settings, output, mark)
+
+
+def run_training(parser, argv):
+    """The body of `train_rdnn`: weights, history and manifest of one model of one fold."""
+    parser = cli.add_paths(parser, "folds", "structures", "subjects", "weights", "history", "manifest")
+    parser.add_argument("--fold", required=True)
+    args = parser.parse_args(argv)
+    cli.set_threads(args.options["settings"]["threads"])
+    fold = folds.select(io.read_json(args.folds), args.fold)
+    structures = pd.read_csv(args.structures, sep="\t")
+    name = args.weights.stem
+    history, opened = train(name, args.options, fold, structures, args.subjects, args.weights, args.code)
+    io.write_text(args.history, "".join(json.dumps(line) + "\n" for line in history))
+    summary = {"under_trained": training.still_falling(history), "best": max(h["validation_dice"] for h in history)}
+    content = {"fold": fold["fold"], "method": name, "options": args.options, "opened": opened, **summary}
+    manifest.write(args.manifest, ["torch", "numpy", "nibabel"], **content)
+
+
+def segmenter(weights, options, structures):
+    """A function (folder, subject) -> (map, affine, opened) that segments a preprocessed subject with a trained RDNN.
+
+    It opens images and mask, no labels.
+
+    Raises
+    ------
+    InputError
+        If the weights do not fit the network of `options`.
+    """
+    settings, modalities = options["settings"], options["modalities"]
+    device = training.choose_device(settings["device"])
+    precision = training.choose_precision(settings["precision"], device)
+    model = _build(settings, modalities, structures)
+    try:
+        model.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
+    except (RuntimeError, OSError, KeyError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{weights}: expected weights of the configured network, found otherwise: {reason}") from None
+    model.to(device, memory_format=torch.channels_last_3d).eval()
+
+    def segment(folder, subject):
+        paths = Subjects(folder, modalities).paths(subject)
+        volumes, brain = {name: io.load_image(paths[name]) for name in modalities}, io.load_labels(paths["mask"])
+        for name, volume in volumes.items():
+            io.require_same_grid(brain, paths["mask"], volume, paths[name])
+        mask = torch.from_numpy(np.asarray(brain.dataobj) > 0)
+        images = torch.stack([torch.from_numpy(np.array(volume.dataobj)) for volume in volumes.values()])
+        images = samples.plain_zscore(images, mask)[None]
+        box = samples.brain_box(mask)
+        with (
+            torch.inference_mode(),
+            torch.autocast(device.type, dtype=precision or torch.bfloat16, enabled=precision is not None),
+        ):
+            logits = model(images[(..., *box)].to(device))[0].float().cpu()
+        found = torch.zeros(mask.shape, dtype=torch.uint8)
+        found[box] = _label_map(logits, mask[box])
+        opened = {str(paths[name]): io.sha256(paths[name]) for name in [*modalities, "mask"]}
+        return found.numpy(), brain.affine, opened
+
+    return segment
+
+
+def map_path(folder, subject):
+    """Where a subject's map lies in a folder of maps."""
+    return Path(folder) / f"sub-{subject}" / "anat" / f"sub-{subject}_desc-rdnn_dseg.nii.gz"
+
+
+def refuse_seen(models, opened, fold):
+    """Refuse to segment a training or test subject with a model that was trained on it.
+
+    Validation subjects chose the weights of every model of their fold: theirs are not held back.
+
+    Parameters
+    ----------
+    models : dict subject -> name of the model
+    opened : dict name -> paths of the files that the model's data loader opened
+    fold : dict, of `split.folds`
+
+    Raises
+    ------
+    InputError
+        Naming model, subject and file.
+    """
+    for subject in sorted({*fold["train"], *fold["test"]} & set(models)):
+        for path in opened[models[subject]]:
+            if f"sub-{subject}" in Path(path).parts:
+                raise InputError(
+                    f"rdnn_{models[subject]}: expected a model that has not seen sub-{subject}, found {path}"
+                )
+
+
+def segment_subjects(models, segmenters, subjects_folder, output):
+    """Write the maps of subjects into a folder, whole or not at all.
+
+    Parameters
+    ----------
+    models : dict subject -> name of the model
+    segmenters : dict name -> function, as `segmenter` gives them
+    subjects_folder : Path of the preprocessed subjects
+    output : Path of the folder
+
+    Returns
+    -------
+    segmented : dict
+        Path -> SHA-256 of the images and masks that were opened.
+    """
+    segmented = {}
+    with io.atomic(output) as folder:
+        for subject, model in models.items():
+            found, affine, opened = segmenters[model](subjects_folder, subject)
+            io.save(map_path(folder, subject), found, affine, np.uint8)
+            segmented |= opened
+    return segmented
+
+
+def run_segmentation(parser, argv):
+    """The body of `segment_rdnn`: the maps of a fold's subjects and their manifest.
+
+    With the three models of the cross-fit all subjects are segmented; with the ablation's one the test subjects.
+    """
+    parser = cli.add_paths(parser, "folds", "structures", "subjects", "output", "manifest", many=("weights", "models"))
+    parser.add_argument("--fold", required=True)
+    args = parser.parse_args(argv)
+    cli.set_threads(args.options["settings"]["threads"])
+    fold = folds.select(io.read_json(args.folds), args.fold)
+    structures = pd.read_csv(args.structures, sep="\t")
+    names = [path.stem.removeprefix("rdnn_") for path in args.weights]
+    models = dict.fromkeys(fold["test"], names[0]) if len(names) == 1 else models_of_subjects(fold)
+    opened = {name: io.read_json(path)["opened"] for name, path in zip(names, args.models, strict=True)}
+    refuse_seen(models, opened, fold)
+    segmenters = {
+        name: segmenter(path, args.options, structures) for name, path in zip(names, args.weights, strict=True)
+    }
+    segmented = segment_subjects(models, segmenters, args.subjects, args.output)
+    content = {"fold": fold["fold"], "options": args.options, "models": models, "segmented": segmented}
+    everything = {path: digest for files in opened.values() for path, digest in files.items()}
+    manifest.write(args.manifest, ["torch", "numpy", "nibabel"], opened=everything, **content)
+
+
+def evaluate(fold, dataset, model, folder, reference_of, structures):
+    """Dice of a fold's maps against reference labels on the working grid.
+
+    Parameters
+    ----------
+    fold : dict, of `split.folds`
+    dataset, model : str, as they stand in the table
+    folder : Path of the maps
+    reference_of : function (subject) -> Path of its reference labels
+    structures : pandas.DataFrame with index and name, as `labels.structures` gives it
+
+    Returns
+    -------
+    list of dict, a line for each subject that has a map and each structure: dataset, fold, subject, role, model,
+    structure, dice
+    """
+    lines = []
+    wanted = structures[structures["name"] != REST]
+    for role in ("train", "validation", "test"):
+        for subject in sorted(fold[role]):
+            path, reference = map_path(folder, subject), reference_of(subject)
+            if not path.is_file():
+                continue
+            truth, found = io.load_labels(reference), io.load_labels(path)
+            io.require_same_grid(truth, reference, found, path)
+            overlap = metrics.dice(np.asarray(truth.dataobj), np.asarray(found.dataobj), len(structures))
+            keys = {"dataset": dataset, "fold": fold["fold"], "subject": subject, "role": role, "model": model}
+            for index, name in zip(wanted["index"], wanted["name"], strict=True):
+                lines.append({**keys, "structure": name, "dice": overlap[index - 1]})
+    return lines

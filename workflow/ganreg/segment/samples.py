@@ -1,0 +1,96 @@
+"""What the RDNN trains on: slices of preprocessed subjects, deformed, flipped and scaled on the fly."""
+
+import numpy as np
+import torch
+
+from ganreg.preprocess.normalize import SHIFT
+from ganreg.spatial import warp
+from ganreg.spatial.deform import random_displacement
+
+# voxels around the brain that the network sees; none along the slices, where each stands alone
+MARGIN = (2, 2, 0)
+
+
+def plain_zscore(images, mask):
+    """Preprocessed grey values, z-score + `SHIFT` in the brain, as z-scores with background 0."""
+    return torch.where(mask > 0, images - SHIFT, torch.zeros((), dtype=images.dtype))
+
+
+def flip(images, labels, mirrors):
+    """Flip images (B, M, X, Y, Z) and labels (B, 1, X, Y, Z) left to right, structures swapped.
+
+    Parameters
+    ----------
+    mirrors : Tensor of ints: structure -> its mirror; place 0 is the background
+    """
+    return images.flip(2), mirrors[labels.flip(2).long()]
+
+
+def brain_box(labels):
+    """Slices of the box around labels (X, Y, Z) > 0, as the network sees a brain."""
+    inside = (labels > 0).nonzero()
+    ends = zip(inside.amin(dim=0).tolist(), inside.amax(dim=0).tolist(), MARGIN, strict=True)
+    return tuple(slice(max(low - margin, 0), high + 1 + margin) for low, high, margin in ends)
+
+
+class Slices(torch.utils.data.Dataset):
+    """Batches of one subject: all its slices around the brain, or a random run of neighbouring ones.
+
+    Item k is a dict: `images` (1, M, X, Y, Z) z-scores with background 0, `labels` (1, 1, X, Y, Z) uint8, `name`,
+    `opened`. Each is a function of (seed, k), so that resumed training sees what uninterrupted training does.
+
+    Parameters
+    ----------
+    subjects : register.dataset.Subjects
+    names : list of str, the subjects; item k is of the k-th of them, in an order drawn anew for each round
+    spacing : float, mm
+    options : dict, or None
+        Of the block `rdnn`: `steps`, `slices`, `flip`, `deformation` (as `deform.random_displacement` wants it), `gain`
+        and `seed`; None: subjects as they are, in order.
+    mirrors : array of ints, or None
+        As `labels.mirrors` gives it; None: no flips.
+    """
+
+    def __init__(self, subjects, names, spacing, options=None, mirrors=None):
+        self.subjects, self.spacing, self.options = subjects, spacing, options
+        # the subject of each item
+        self.order = list(names)
+        if options:
+            rng, rounds = np.random.default_rng(options["seed"]), -(-options["steps"] // len(names))
+            drawn = [str(name) for _ in range(rounds) for name in rng.permutation(names)]
+            self.order = drawn[: options["steps"]]
+        self.mirrors = None if mirrors is None or not options["flip"] else torch.from_numpy(mirrors)
+
+    def __len__(self):
+        return len(self.order)
+
+    def _augment(self, images, labels, rng):
+        """A random run of slices of the deformed subject; what leaves the brain's box in the slice is cut off."""
+        if self.mirrors is not None and rng.random() < 0.5:
+            images, labels = flip(images, labels, self.mirrors)
+        shape, deformation = tuple(images.shape[2:]), self.options["deformation"]
+        displacement = random_displacement(rng, shape, [self.spacing] * 3, deformation)
+        box = (*brain_box(labels[0, 0])[:2], slice(0, shape[2]))
+        origin = [side.start for side in box]
+        displacement = displacement[(..., *box)]
+        labels = warp.warp(labels.float(), displacement, mode="nearest", origin=origin).to(torch.uint8)
+        levels = labels.amax(dim=(0, 1, 2, 3)).nonzero().flatten().tolist()
+        spare = max(len(levels) - self.options["slices"], 0)
+        first = levels[int(rng.integers(spare + 1))]
+        last = min(first + self.options["slices"], levels[-1] + 1)
+        images = warp.warp(images, displacement[..., first:last], origin=[*origin[:2], first])
+        gain = 1 + rng.uniform(-1, 1, images.shape[1]) * self.options["gain"]
+        return images * torch.from_numpy(gain).float().view(1, -1, 1, 1, 1), labels[..., first:last]
+
+    def __getitem__(self, index):
+        subject = self.order[index]
+        volumes = self.subjects.read(subject)
+        images = torch.cat([volumes[modality] for modality in self.subjects.modalities])[None]
+        images, labels = plain_zscore(images, volumes["mask"][None]), volumes["dseg"][None]
+        if self.options:
+            rng = np.random.default_rng([self.options["seed"], index])
+            images, labels = self._augment(images, labels, rng)
+        else:
+            box = brain_box(labels[0, 0])
+            images, labels = images[(..., *box)], labels[(..., *box)]
+        return {"images": images, "labels": labels, "name": f"sub-{subject}", "opened": self.subjects.opened(subject)}

@@ -1,0 +1,1 @@
+"""Synthetic training subjects: GANs, their controls, and how their samples are written."""

@@ -1,0 +1,228 @@
+"""How good synthetic subjects are: likeness, diversity, anatomical fidelity, memorisation, each beside a reference.
+
+A subject is a dict of `images`, float32 array (M, X, Y, Z) in the units of `normalize.zscore`, and `labels`, uint8
+array (X, Y, Z), 0 outside the brain; `source` says where it was read: folder and name.
+"""
+
+import itertools
+
+import numpy as np
+import pandas as pd
+import torch
+from monai.metrics import MultiScaleSSIMMetric
+from scipy import ndimage
+
+from ganreg.errors import InputError
+from ganreg.evaluate import metrics
+from ganreg.evaluate.sample_table import REFERENCES
+from ganreg.preprocess.normalize import SHIFT, zscore
+
+# of the five scales of Wang et al. 2003
+SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+SSIM_WINDOW = 11
+
+
+def read(subjects, name):
+    """A subject from `register.dataset.Subjects`."""
+    volumes = subjects.read(name)
+    images = np.concatenate([volumes[modality].numpy() for modality in subjects.modalities])
+    return {"images": images, "labels": volumes["dseg"][0].numpy(), "source": (subjects.folder, name)}
+
+
+def _mean_kernels(first, second):
+    """Mean of (x . y / d + 1)^3 over the rows of each of `first` and each of `second`: array (N, M)."""
+    kernel = (np.concatenate(first).astype(np.float64) @ np.concatenate(second).T / first[0].shape[1] + 1) ** 3
+    for axis, side in enumerate((first, second)):
+        counts = np.array([len(rows) for rows in side])
+        sums = np.add.reduceat(kernel, np.cumsum(counts) - counts, axis=axis)
+        kernel = sums / np.expand_dims(counts, 1 - axis)
+    return kernel
+
+
+def kernel_distance(first, second):
+    """Kernel distance (KID, Binkowski et al. 2018, arXiv:1801.01401): unbiased squared maximum mean discrepancy.
+
+    The kernel is (x . y / d + 1)^3. Each subject brings many slices, which are not independent: what the estimator
+    leaves out within a set is therefore all pairs of slices of one subject, not only a slice with itself. Subjects of
+    one slice each give the distance as it was published.
+
+    Parameters
+    ----------
+    first, second : lists of arrays (N, d), a subject's features each, a row a slice; at least two subjects
+
+    Returns
+    -------
+    float: 0 in expectation where both come from one distribution, and then as often below as above
+
+    Raises
+    ------
+    InputError
+        If there are fewer than two subjects.
+    """
+    if min(len(first), len(second)) < 2:
+        found = f"{len(first)} and {len(second)}"
+        raise InputError(f"kernel distance: expected at least 2 subjects on both sides, found {found}")
+    distance = -2 * _mean_kernels(first, second).mean()
+    for side in (first, second):
+        kernel = _mean_kernels(side, side)
+        distance += (kernel.sum() - np.trace(kernel)) / (len(kernel) * (len(kernel) - 1))
+    return float(distance)
+
+
+def noise_like(subject, rng):
+    """Gaussian noise in a subject's brain, of the brain's mean and standard deviation."""
+    brain = subject["labels"] > 0
+    noise = rng.standard_normal(subject["images"].shape)
+    return {**subject, "images": np.stack([zscore(data, brain, "noise") for data in noise])}
+
+
+def blurred(subject, sigma):
+    """A subject smoothed inside its brain by a Gaussian of standard deviation `sigma` voxels, normalised anew."""
+    brain = subject["labels"] > 0
+    scores = np.where(brain, subject["images"] - SHIFT, 0)
+    images = [zscore(ndimage.gaussian_filter(data, sigma), brain, "blurred") for data in scores]
+    return {**subject, "images": np.stack(images)}
+
+
+def kernel_distances(samples, real, features, options, rng):
+    """Kernel distance of samples to real subjects, with references at the same number of subjects.
+
+    The real subjects are split at random into two halves, several times: the samples are compared with one half, and so
+    are the other half (the floor), noise in its brains, and its blurred images. Features are standardised by the real
+    ones.
+
+    Parameters
+    ----------
+    samples, real : lists of subjects, at least two of each
+    features : function (images, mask) -> array (N, d), a row a slice
+    options : dict
+        `repeats`: splits; `blur`: standard deviation in voxels.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    dict: reference -> distances of the splits
+    """
+    versions = {
+        "samples": samples,
+        "real": real,
+        "noise": [noise_like(subject, rng) for subject in real],
+        "blurred": [blurred(subject, options["blur"]) for subject in real],
+    }
+    found = {
+        key: [features(subject["images"], subject["labels"] > 0) for subject in subjects]
+        for key, subjects in versions.items()
+    }
+    pooled = np.concatenate(found["real"])
+    # a feature that is constant over real slices is left as it is
+    mean, deviation = pooled.mean(axis=0), np.where(pooled.std(axis=0) > 0, pooled.std(axis=0), 1)
+    found = {key: [(rows - mean) / deviation for rows in subjects] for key, subjects in found.items()}
+    count = min(len(samples), len(real) // 2)
+    distances = {key: [] for key in REFERENCES}
+    for _ in range(options["repeats"]):
+        order = rng.permutation(len(real))
+        half, other = order[:count], order[count : 2 * count]
+        chosen = {key: other for key in REFERENCES} | {"samples": rng.permutation(len(samples))[:count]}
+        target = [found["real"][k] for k in half]
+        for key in REFERENCES:
+            distances[key].append(kernel_distance([found[key][k] for k in chosen[key]], target))
+    return distances
+
+
+def ms_ssim(first, second):
+    """Multi-scale structural similarity (Wang et al. 2003, doi:10.1109/ACSSC.2003.1292216) of two subjects' images.
+
+    Of its five scales as many as fit the grid (three at 48 voxels a side, two at 32), their weights scaled to sum to 1.
+    The mean over modalities.
+    """
+    shape = first["images"].shape[1:]
+    # MONAI asks for more room than the pyramid needs
+    scales = [n for n in range(1, 6) if min(shape) // max(1, n - 1) ** 2 >= SSIM_WINDOW]
+    if not scales:
+        raise InputError(f"MS-SSIM: expected a grid of at least {SSIM_WINDOW} voxels a side, found {shape}")
+    weights = np.array(SCALE_WEIGHTS[: scales[-1]])
+    metric = MultiScaleSSIMMetric(3, data_range=2 * SHIFT, kernel_size=SSIM_WINDOW, weights=weights / weights.sum())
+    return float(metric(*(torch.from_numpy(subject["images"])[:, None] for subject in (first, second))).mean())
+
+
+def diversity(subjects, count, rng):
+    """Mean MS-SSIM over pairs of subjects, `count` of them drawn at random if there are more: 1 if all are alike."""
+    pairs = list(itertools.combinations(range(len(subjects)), 2))
+    drawn = rng.permutation(len(pairs))[:count]
+    return float(np.mean([ms_ssim(subjects[pairs[k][0]], subjects[pairs[k][1]]) for k in drawn]))
+
+
+def fidelity(subjects, segment, count):
+    """Mean Dice of a segmentation of the images against the labels that they should show.
+
+    Parameters
+    ----------
+    subjects : list of subjects
+    segment : function (folder, name) -> int array (X, Y, Z)
+    count : int
+        Structures 1 ... `count` are compared.
+    """
+    scores = []
+    for subject in subjects:
+        found = segment(*subject["source"])
+        # what is beyond `count` counts as background
+        one, other = (np.where(labels > count, 0, labels) for labels in (subject["labels"], found))
+        scores.append(np.nanmean(metrics.dice(one, other, count)))
+    return float(np.mean(scores))
+
+
+def normalised_correlation(first, second):
+    """Normalised cross-correlation of two subjects inside either's brain, the mean over modalities."""
+    inside = (first["labels"] > 0) | (second["labels"] > 0)
+    values = []
+    for one, other in zip(first["images"], second["images"], strict=True):
+        # the mean of the brain outside it: the outlines alone would make all brains alike
+        one, other = (np.where(data[inside] > 0, data[inside] - SHIFT, 0) for data in (one, other))
+        values.append(np.corrcoef(one, other)[0, 1])
+    return float(np.mean(values))
+
+
+def nearest(subjects, others):
+    """Largest normalised cross-correlation of each subject with any other: array (N,); 1 for a copy."""
+    return np.array([max(normalised_correlation(subject, other) for other in others) for subject in subjects])
+
+
+def measure(samples, train, test, unseen, features, segment, structures, options):
+    """All measures of a fold's samples.
+
+    Parameters
+    ----------
+    samples : list of subjects, the synthetic ones
+    train, test : lists of subjects, the fold's real ones
+    unseen : list of real subjects that `segment` was not trained on
+    features : function (images, mask) -> array (N, d), of this fold's segmentation network
+    segment : function (folder, name) -> int array (X, Y, Z), of another fold's
+    structures : int
+        How many structures are compared; the rest of the brain, the last label, is left out.
+    options : dict
+        Block `quality` of the configuration: `pairs`, `repeats`, `blur`, `seed`.
+
+    Returns
+    -------
+    pandas.DataFrame with columns measure, reference, value. Measures, and what `reference` beside `samples` means:
+
+    - kernel_distance to real subjects, mean over the splits: `real` the floor, `noise`, `blurred`
+    - kernel_distance_sd: its standard deviation over the splits
+    - ms_ssim between pairs: `real`, of real subjects
+    - fidelity_dice: `real`, of real subjects that the segmenting network has not seen
+    - nearest_train_ncc, nearest_test_ncc: `real`, of each test subject to the training subjects and the reverse
+    """
+    rng = np.random.default_rng(options["seed"])
+    real = train + test
+    rows = {}
+    for key, distances in kernel_distances(samples, real, features, options, rng).items():
+        rows["kernel_distance", key] = float(np.mean(distances))
+        rows["kernel_distance_sd", key] = float(np.std(distances))
+    for key, subjects in (("samples", samples), ("real", real)):
+        rows["ms_ssim", key] = diversity(subjects, options["pairs"], rng)
+    for key, subjects in (("samples", samples), ("real", unseen)):
+        rows["fidelity_dice", key] = fidelity(subjects, segment, structures)
+    for name, own, others in (("train", train, test), ("test", test, train)):
+        rows[f"nearest_{name}_ncc", "samples"] = float(nearest(samples, own).mean())
+        rows[f"nearest_{name}_ncc", "real"] = float(nearest(others, own).mean())
+    return pd.DataFrame([(*key, value) for key, value in rows.items()], columns=["measure", "reference", "value"])

@@ -1,0 +1,98 @@
+"""Synthetic subjects on disk: the layout and the units of preprocessed subjects, so that training takes either."""
+
+import os
+import shutil
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+
+from ganreg import io
+from ganreg.preprocess import normalize
+from ganreg.progress import Progress
+
+# one int16 step: a thousandth of the brain's standard deviation; the scores fit in plus and minus 32
+SCALE = 0.001
+
+
+def _save_int16(path, data, affine):
+    """Write a float volume as int16 with a scale factor, whole or not at all; 0 stays exactly 0."""
+    limits = np.iinfo(np.int16)
+    stored = np.clip(np.rint(np.asarray(data) / SCALE), limits.min, limits.max).astype(np.int16)
+    image = nib.Nifti1Image(stored, affine)
+    image.header.set_xyzt_units("mm")
+    image.set_qform(affine, 1)
+    image.set_sform(affine, 1)
+    # after the image is made, which clears it; nibabel writes the integers as they are
+    image.header.set_slope_inter(SCALE, 0)
+    with io.atomic(path) as beside:
+        nib.save(image, beside)
+
+
+def write_sample(folder, name, images, dseg, affine):
+    """Write one synthetic subject as preprocessed subjects are written.
+
+    `sub-{name}/anat/sub-{name}_{desc-preproc_MODALITY,desc-brain_mask,dseg}.nii.gz`: images are z-scored over the brain
+    (`normalize.zscore`: mean 4, standard deviation 1, background 0) and stored as int16 with a scale factor.
+
+    Parameters
+    ----------
+    folder : Path of the set of samples
+    name : str, the subject's label without "sub-"
+    images : dict of float arrays (X, Y, Z) by modality, in any unit
+    dseg : int array (X, Y, Z), 0 outside the brain
+    affine : array (4, 4), mm
+
+    Raises
+    ------
+    InputError
+        If the brain is empty or an image constant in it.
+    """
+    stem = Path(folder) / f"sub-{name}" / "anat" / f"sub-{name}"
+    mask = np.asarray(dseg) > 0
+    for modality, data in images.items():
+        path = Path(f"{stem}_desc-preproc_{modality}.nii.gz")
+        _save_int16(path, normalize.zscore(np.asarray(data), mask, path), affine)
+    io.save(f"{stem}_desc-brain_mask.nii.gz", mask, affine, np.uint8)
+    io.save(f"{stem}_dseg.nii.gz", dseg, affine, np.uint8)
+
+
+def write_set(output, name, label, count, draw, mark):
+    """Write a set of samples into a folder; an interrupted one goes on where it was.
+
+    Parameters
+    ----------
+    output : Path of the folder; a finished part lies beside it until the whole stands
+    name : str, shown in progress
+    label : str, of the subjects: `sub-{label}0001` and so on
+    count : int
+    draw : function (number from 1) -> (images, dseg, affine), as `write_sample` wants them
+        A function of the number alone.
+    mark : str
+        Fingerprint of options, code and inputs; a part with another one is set aside.
+    """
+    output = Path(output)
+    part = output.with_name(f".{output.name}.part")
+    stamp = part / "mark"
+    if part.is_dir() and (not stamp.is_file() or stamp.read_text() != mark):
+        stale = part.with_suffix(".stale")
+        shutil.rmtree(stale, ignore_errors=True)
+        part.rename(stale)
+        print(f"{name}: {part} is of another configuration, code or input: set aside", flush=True)
+    part.mkdir(parents=True, exist_ok=True)
+    stamp.write_text(mark)
+
+    subjects = [f"{label}{number:04d}" for number in range(1, count + 1)]
+    # the label map is the last file of a sample
+    left = [
+        number for number, subject in enumerate(subjects, start=1) if not any(part.glob(f"sub-{subject}/anat/*_dseg*"))
+    ]
+    progress = Progress(name, count, count - len(left))
+    for number in left:
+        write_sample(part, subjects[number - 1], *draw(number))
+        progress.step()
+    progress.close()
+    stamp.unlink()
+    if output.exists():
+        shutil.rmtree(output)
+    os.replace(part, output)

@@ -1,0 +1,201 @@
+# The segmentation network (RDNN), trained inside each fold; its maps condition the GANs.
+
+# all: the training subjects; half1, half2: the cross-fit; norecurrence: the ablation, on all of them.
+CROSS_FIT = ["all", "half1", "half2"]
+ABLATIONS = ["", "_norecurrence"] if config["rdnn"]["ablation"] else [""]
+RDNN_MODALITIES = sorted({TASK["fixed"], TASK["moving"]})
+
+
+def rdnn_options(model, **more):
+    """What the RDNN's scripts are handed, as one string."""
+    settings = {key: value for key, value in config["rdnn"].items() if key != "ablation"}
+    block = {"settings": {**settings, "recurrent": model != "norecurrence"}, "modalities": RDNN_MODALITIES}
+    return canonical({**block, **more})
+
+
+def rdnn_models(ends):
+    """Input function: files of the models that make a fold's maps, or those of the ablation."""
+
+    def paths(wildcards):
+        parts = ["norecurrence"] if wildcards.ablation else CROSS_FIT
+        return [f"<results>/models/fold{wildcards.fold}/rdnn_{part}{ends}" for part in parts]
+
+    return paths
+
+
+rule train_rdnn:
+    """Train a segmentation network on one part of a fold's training subjects."""
+    input:
+        images=preprocessed_pairs("desc-brain_mask.nii.gz", "dseg.nii.gz"),
+        structures="<results>/preprocess/dseg.tsv",
+        folds="<results>/split/folds.json",
+    output:
+        weights="<results>/models/fold{fold}/rdnn_{part}.pt",
+        history="<results>/models/fold{fold}/rdnn_{part}_history.jsonl",
+        manifest="<results>/models/fold{fold}/rdnn_{part}.json",
+    log:
+        "<logs>/train_rdnn/fold{fold}_{part}.log",
+    benchmark:
+        "<benchmarks>/train_rdnn/fold{fold}_{part}.jsonl"
+    wildcard_constraints:
+        part="all|half1|half2|norecurrence",
+    conda:
+        "../../envs/torch.yaml"
+    threads: config["rdnn"]["threads"]
+    resources:
+        gpu=1,
+    params:
+        options=lambda wildcards: rdnn_options(
+            wildcards.part,
+            part="all" if wildcards.part == "norecurrence" else wildcards.part,
+            spacing=config["preprocess"]["spacing"],
+        ),
+        code=code("train_rdnn", "torch"),
+        subjects=subjects_folder,
+    shell:
+        """
+        python "$SCRIPTS/train_rdnn.py" \
+            --options {params.options:q} \
+            --code {params.code} \
+            --folds {input.folds:q} \
+            --fold {wildcards.fold} \
+            --subjects {params.subjects:q} \
+            --structures {input.structures:q} \
+            --weights {output.weights:q} \
+            --history {output.history:q} \
+            --manifest {output.manifest:q} \
+            > {log:q} 2>&1
+        """
+
+
+rule segment_rdnn:
+    """Segment a fold's subjects, each with a network that was not trained on it."""
+    input:
+        images=preprocessed_pairs("desc-brain_mask.nii.gz"),
+        structures="<results>/preprocess/dseg.tsv",
+        folds="<results>/split/folds.json",
+        weights=rdnn_models(".pt"),
+        models=rdnn_models(".json"),
+    output:
+        maps=directory("<results>/segment/fold{fold}{ablation}"),
+        manifest="<results>/segment/fold{fold}{ablation}.json",
+    log:
+        "<logs>/segment_rdnn/fold{fold}{ablation}.log",
+    benchmark:
+        "<benchmarks>/segment_rdnn/fold{fold}{ablation}.jsonl"
+    wildcard_constraints:
+        ablation="(_norecurrence)?",
+    conda:
+        "../../envs/torch.yaml"
+    threads: config["rdnn"]["threads"]
+    resources:
+        gpu=1,
+    params:
+        options=lambda wildcards: rdnn_options(wildcards.ablation.removeprefix("_")),
+        code=code("segment_rdnn", "torch"),
+        subjects=subjects_folder,
+    shell:
+        """
+        python "$SCRIPTS/segment_rdnn.py" \
+            --options {params.options:q} \
+            --folds {input.folds:q} \
+            --fold {wildcards.fold} \
+            --subjects {params.subjects:q} \
+            --structures {input.structures:q} \
+            --weights {input.weights:q} \
+            --models {input.models:q} \
+            --output {output.maps:q} \
+            --manifest {output.manifest:q} \
+            > {log:q} 2>&1
+        """
+
+
+rule evaluate_segmentation:
+    """Measure the segmentation networks' maps against the reference labels."""
+    input:
+        folds="<results>/split/folds.json",
+        structures="<results>/preprocess/dseg.tsv",
+        labels=preprocessed("dseg.nii.gz", FOLD_SUBJECTS),
+        maps=expand("<results>/segment/fold{fold}{ablation}", fold=FOLDS, ablation=ABLATIONS),
+    output:
+        "<results>/metrics/segmentation.csv",
+    log:
+        "<logs>/evaluate_segmentation.log",
+    conda:
+        "../../envs/torch.yaml"
+    params:
+        options=canonical({"dataset": DATASET}),
+        code=code("evaluate_segmentation", "torch"),
+        subjects=subjects_folder,
+    shell:
+        """
+        python "$SCRIPTS/evaluate_segmentation.py" \
+            --options {params.options:q} \
+            --folds {input.folds:q} \
+            --structures {input.structures:q} \
+            --subjects {params.subjects:q} \
+            --maps {input.maps:q} \
+            --output {output:q} \
+            > {log:q} 2>&1
+        """
+
+
+rule plot_segmentation:
+    """Draw one segmented test subject (Fig. 5)."""
+    input:
+        folds="<results>/split/folds.json",
+        structures="<results>/preprocess/dseg.tsv",
+        subjects=preprocessed_pairs("dseg.nii.gz"),
+        maps="<results>/segment/fold1",
+        measured="<results>/metrics/segmentation.csv",
+    output:
+        png=report("<results>/figures/fig05_segmentation.png", caption="../report/segmentation.rst", category="Figures"),
+        others=multiext("<results>/figures/fig05_segmentation", ".svg", ".csv"),
+    log:
+        "<logs>/plot_segmentation.log",
+    conda:
+        "../../envs/report.yaml"
+    params:
+        options=plot_options("slice", modalities=RDNN_MODALITIES),
+        code=code("plot_segmentation", "report"),
+        subjects=subjects_folder,
+    shell:
+        """
+        python "$SCRIPTS/plot_segmentation.py" \
+            --options {params.options:q} \
+            --folds {input.folds:q} \
+            --structures {input.structures:q} \
+            --subjects {params.subjects:q} \
+            --maps {input.maps:q} \
+            --measured {input.measured:q} \
+            --output {output.png:q} \
+            > {log:q} 2>&1
+        """
+
+
+rule plot_segmentation_dice:
+    """Draw the segmentation's Dice of each structure (Fig. 6)."""
+    input:
+        measured="<results>/metrics/segmentation.csv",
+    output:
+        png=report(
+            "<results>/figures/fig06_segmentation_dice.png",
+            caption="../report/segmentation_dice.rst",
+            category="Figures",
+        ),
+        others=multiext("<results>/figures/fig06_segmentation_dice", ".svg", ".csv"),
+    log:
+        "<logs>/plot_segmentation_dice.log",
+    conda:
+        "../../envs/report.yaml"
+    params:
+        options=plot_options(),
+        code=code("plot_segmentation_dice", "report"),
+    shell:
+        """
+        python "$SCRIPTS/plot_segmentation_dice.py" \
+            --options {params.options:q} \
+            --measured {input.measured:q} \
+            --output {output.png:q} \
+            > {log:q} 2>&1
+        """

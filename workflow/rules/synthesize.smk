@@ -1,0 +1,391 @@
+# Synthetic training subjects: the progressive GAN, and its controls without a GAN.
+
+SYNTHETIC_MODALITIES = sorted({TASK["fixed"], TASK["moving"]})
+PGAN = {key: value for key, value in config["pgan"].items() if key != "samples"}
+
+
+def sampling_options(**settings):
+    """What a sampler without a GAN is handed: as many samples as the GAN's, under the same deformations."""
+    drawn = {"samples": config["pgan"]["samples"], "deformation": config["deformation"]}
+    return canonical({**drawn, "modalities": SYNTHETIC_MODALITIES, **settings})
+
+
+rule train_pgan:
+    """Train the progressive GAN on one fold's training subjects and their segmentation maps."""
+    input:
+        images=preprocessed_pairs("desc-brain_mask.nii.gz", "dseg.nii.gz"),
+        structures="<results>/preprocess/dseg.tsv",
+        folds="<results>/split/folds.json",
+        maps="<results>/segment/fold{fold}",
+        maps_manifest="<results>/segment/fold{fold}.json",
+    output:
+        weights="<results>/models/fold{fold}/pgan.pt",
+        history="<results>/models/fold{fold}/pgan_history.jsonl",
+        previews="<results>/models/fold{fold}/pgan_stages.npz",
+        manifest="<results>/models/fold{fold}/pgan.json",
+    log:
+        "<logs>/train_pgan/fold{fold}.log",
+    benchmark:
+        "<benchmarks>/train_pgan/fold{fold}.jsonl"
+    conda:
+        "../../envs/torch.yaml"
+    threads: config["pgan"]["threads"]
+    resources:
+        gpu=1,
+    params:
+        options=canonical({"settings": PGAN, "modalities": SYNTHETIC_MODALITIES}),
+        code=code("train_pgan", "torch"),
+        subjects=subjects_folder,
+    shell:
+        """
+        python "$SCRIPTS/train_pgan.py" \
+            --options {params.options:q} \
+            --code {params.code} \
+            --folds {input.folds:q} \
+            --fold {wildcards.fold} \
+            --subjects {params.subjects:q} \
+            --structures {input.structures:q} \
+            --maps {input.maps:q} \
+            --built-on {input.maps_manifest:q} \
+            --weights {output.weights:q} \
+            --history {output.history:q} \
+            --previews {output.previews:q} \
+            --manifest {output.manifest:q} \
+            > {log:q} 2>&1
+        """
+
+
+rule sample_pgan:
+    """Draw a fold's samples of the progressive GAN from deformed segmentation maps of training subjects."""
+    input:
+        images=preprocessed_pairs(),
+        structures="<results>/preprocess/dseg.tsv",
+        folds="<results>/split/folds.json",
+        maps="<results>/segment/fold{fold}",
+        maps_manifest="<results>/segment/fold{fold}.json",
+        weights="<results>/models/fold{fold}/pgan.pt",
+        model_manifest="<results>/models/fold{fold}/pgan.json",
+    output:
+        samples=directory("<results>/synthesize/fold{fold}/pgan"),
+        manifest="<results>/synthesize/fold{fold}/pgan.json",
+    log:
+        "<logs>/sample_pgan/fold{fold}.log",
+    benchmark:
+        "<benchmarks>/sample_pgan/fold{fold}.jsonl"
+    conda:
+        "../../envs/torch.yaml"
+    threads: config["pgan"]["threads"]
+    resources:
+        gpu=1,
+    params:
+        options=sampling_options(settings=PGAN),
+        code=code("sample_pgan", "torch"),
+        subjects=subjects_folder,
+    shell:
+        """
+        python "$SCRIPTS/sample_pgan.py" \
+            --options {params.options:q} \
+            --code {params.code} \
+            --folds {input.folds:q} \
+            --fold {wildcards.fold} \
+            --subjects {params.subjects:q} \
+            --structures {input.structures:q} \
+            --maps {input.maps:q} \
+            --weights {input.weights:q} \
+            --built-on {input.maps_manifest:q} {input.model_manifest:q} \
+            --output {output.samples:q} \
+            --manifest {output.manifest:q} \
+            > {log:q} 2>&1
+        """
+
+
+rule sample_warped:
+    """Deform a fold's real training subjects as the progressive GAN's label maps are: the control without a GAN."""
+    input:
+        images=preprocessed_pairs("desc-brain_mask.nii.gz", "dseg.nii.gz"),
+        folds="<results>/split/folds.json",
+    output:
+        samples=directory("<results>/synthesize/fold{fold}/warped"),
+        manifest="<results>/synthesize/fold{fold}/warped.json",
+    log:
+        "<logs>/sample_warped/fold{fold}.log",
+    benchmark:
+        "<benchmarks>/sample_warped/fold{fold}.jsonl"
+    conda:
+        "../../envs/torch.yaml"
+    params:
+        options=sampling_options(),
+        code=code("sample_warped", "torch"),
+        subjects=subjects_folder,
+    shell:
+        """
+        python "$SCRIPTS/sample_warped.py" \
+            --options {params.options:q} \
+            --code {params.code} \
+            --folds {input.folds:q} \
+            --fold {wildcards.fold} \
+            --subjects {params.subjects:q} \
+            --output {output.samples:q} \
+            --manifest {output.manifest:q} \
+            > {log:q} 2>&1
+        """
+
+
+rule sample_random_contrast:
+    """Make images of random contrast from a fold's deformed training labels: the rival without a GAN."""
+    input:
+        images=preprocessed_pairs("desc-brain_mask.nii.gz", "dseg.nii.gz"),
+        folds="<results>/split/folds.json",
+    output:
+        samples=directory("<results>/synthesize/fold{fold}/random_contrast"),
+        manifest="<results>/synthesize/fold{fold}/random_contrast.json",
+    log:
+        "<logs>/sample_random_contrast/fold{fold}.log",
+    benchmark:
+        "<benchmarks>/sample_random_contrast/fold{fold}.jsonl"
+    conda:
+        "../../envs/torch.yaml"
+    params:
+        options=sampling_options(settings=config["random_contrast"]),
+        code=code("sample_random_contrast", "torch"),
+        subjects=subjects_folder,
+    shell:
+        """
+        python "$SCRIPTS/sample_random_contrast.py" \
+            --options {params.options:q} \
+            --code {params.code} \
+            --folds {input.folds:q} \
+            --fold {wildcards.fold} \
+            --subjects {params.subjects:q} \
+            --output {output.samples:q} \
+            --manifest {output.manifest:q} \
+            > {log:q} 2>&1
+        """
+
+
+rule plot_pgan_stages:
+    """Draw the progressive GAN's image at each stage (Fig. 7)."""
+    input:
+        images=preprocessed_pairs(),
+        previews="<results>/models/fold1/pgan_stages.npz",
+    output:
+        png=report("<results>/figures/fig07_pgan_stages.png", caption="../report/pgan_stages.rst", category="Figures"),
+        others=multiext("<results>/figures/fig07_pgan_stages", ".svg", ".csv"),
+    log:
+        "<logs>/plot_pgan_stages.log",
+    conda:
+        "../../envs/report.yaml"
+    params:
+        options=plot_options("slice"),
+        code=code("plot_pgan_stages", "report"),
+        subjects=subjects_folder,
+    shell:
+        """
+        python "$SCRIPTS/plot_pgan_stages.py" \
+            --options {params.options:q} \
+            --previews {input.previews:q} \
+            --subjects {params.subjects:q} \
+            --output {output.png:q} \
+            > {log:q} 2>&1
+        """
+
+
+rule plot_samples:
+    """Draw samples of the progressive GAN and the real subjects nearest to them (Fig. 8)."""
+    input:
+        images=preprocessed_pairs("desc-brain_mask.nii.gz", "dseg.nii.gz"),
+        folds="<results>/split/folds.json",
+        samples="<results>/synthesize/fold1/pgan",
+    output:
+        png=report("<results>/figures/fig08_samples.png", caption="../report/samples.rst", category="Figures"),
+        others=multiext("<results>/figures/fig08_samples", ".svg", ".csv"),
+    log:
+        "<logs>/plot_samples.log",
+    conda:
+        "../../envs/torch.yaml"
+    params:
+        options=plot_options("slice", modalities=SYNTHETIC_MODALITIES),
+        code=code("plot_samples", "torch"),
+        subjects=subjects_folder,
+    shell:
+        """
+        python "$SCRIPTS/plot_samples.py" \
+            --options {params.options:q} \
+            --folds {input.folds:q} \
+            --fold 1 \
+            --subjects {params.subjects:q} \
+            --samples {input.samples:q} \
+            --output {output.png:q} \
+            > {log:q} 2>&1
+        """
+
+
+def dagan_options(*left_out):
+    """The block `dagan` without what a rule does not use, and the modalities."""
+    settings = {key: value for key, value in config["dagan"].items() if key not in left_out}
+    return canonical({"settings": settings, "modalities": sorted({TASK["fixed"], TASK["moving"]})})
+
+
+def judge_of(ends):
+    """Input function: the RDNN of the next fold, which has not been made for this one."""
+    return lambda wildcards: f"<results>/models/fold{int(wildcards.fold) % len(FOLDS) + 1}/rdnn_all{ends}"
+
+
+rule train_dagan:
+    """Train DAGAN on one fold's training subjects."""
+    input:
+        images=preprocessed_pairs("desc-brain_mask.nii.gz", "dseg.nii.gz"),
+        structures="<results>/preprocess/dseg.tsv",
+        folds="<results>/split/folds.json",
+    output:
+        weights="<results>/models/fold{fold}/dagan.pt",
+        history="<results>/models/fold{fold}/dagan_history.jsonl",
+        manifest="<results>/models/fold{fold}/dagan.json",
+    log:
+        "<logs>/train_dagan/fold{fold}.log",
+    benchmark:
+        "<benchmarks>/train_dagan/fold{fold}.jsonl"
+    conda:
+        "../../envs/torch.yaml"
+    threads: config["dagan"]["threads"]
+    resources:
+        gpu=1,
+    params:
+        options=dagan_options("samples"),
+        code=code("train_dagan", "torch"),
+        subjects=subjects_folder,
+    shell:
+        """
+        python "$SCRIPTS/train_dagan.py" \
+            --options {params.options:q} \
+            --code {params.code} \
+            --folds {input.folds:q} \
+            --fold {wildcards.fold} \
+            --subjects {params.subjects:q} \
+            --structures {input.structures:q} \
+            --weights {output.weights:q} \
+            --history {output.history:q} \
+            --manifest {output.manifest:q} \
+            > {log:q} 2>&1
+        """
+
+
+rule sample_dagan:
+    """Write one fold's DAGAN samples."""
+    input:
+        images=preprocessed_pairs("desc-brain_mask.nii.gz", "dseg.nii.gz"),
+        structures="<results>/preprocess/dseg.tsv",
+        folds="<results>/split/folds.json",
+        weights="<results>/models/fold{fold}/dagan.pt",
+        model="<results>/models/fold{fold}/dagan.json",
+    output:
+        samples=directory("<results>/synthesize/fold{fold}/dagan"),
+        manifest="<results>/synthesize/fold{fold}/dagan.json",
+    log:
+        "<logs>/sample_dagan/fold{fold}.log",
+    benchmark:
+        "<benchmarks>/sample_dagan/fold{fold}.jsonl"
+    conda:
+        "../../envs/torch.yaml"
+    threads: config["dagan"]["threads"]
+    resources:
+        gpu=1,
+    params:
+        options=dagan_options(
+            "sampling",
+            "discriminator",
+            "pixel",
+            "frequency",
+            "adversarial",
+            "batch",
+            "steps",
+            "learning_rate",
+            "log_every",
+            "workers",
+        ),
+        code=code("sample_dagan", "torch"),
+        subjects=subjects_folder,
+    shell:
+        """
+        python "$SCRIPTS/sample_dagan.py" \
+            --options {params.options:q} \
+            --code {params.code} \
+            --folds {input.folds:q} \
+            --fold {wildcards.fold} \
+            --subjects {params.subjects:q} \
+            --structures {input.structures:q} \
+            --weights {input.weights:q} \
+            --model {input.model:q} \
+            --output {output.samples:q} \
+            --manifest {output.manifest:q} \
+            > {log:q} 2>&1
+        """
+
+
+rule measure_samples:
+    """Measure one fold's synthetic subjects of one kind."""
+    input:
+        images=preprocessed_pairs("desc-brain_mask.nii.gz", "dseg.nii.gz"),
+        structures="<results>/preprocess/dseg.tsv",
+        folds="<results>/split/folds.json",
+        samples="<results>/synthesize/fold{fold}/{kind}",
+        encoder="<results>/models/fold{fold}/rdnn_all.pt",
+        encoder_manifest="<results>/models/fold{fold}/rdnn_all.json",
+        judge=judge_of(".pt"),
+        judge_manifest=judge_of(".json"),
+    output:
+        "<results>/metrics/samples/fold{fold}_{kind}.csv",
+    log:
+        "<logs>/measure_samples/fold{fold}_{kind}.log",
+    benchmark:
+        "<benchmarks>/measure_samples/fold{fold}_{kind}.jsonl"
+    wildcard_constraints:
+        fold="[0-9]+",
+        kind="[a-z_]+",
+    conda:
+        "../../envs/torch.yaml"
+    threads: config["quality"]["threads"]
+    params:
+        options=canonical(config["quality"]),
+        code=code("measure_samples", "torch"),
+        subjects=subjects_folder,
+    shell:
+        """
+        python "$SCRIPTS/measure_samples.py" \
+            --options {params.options:q} \
+            --folds {input.folds:q} \
+            --fold {wildcards.fold} \
+            --kind {wildcards.kind} \
+            --subjects {params.subjects:q} \
+            --structures {input.structures:q} \
+            --samples {input.samples:q} \
+            --encoder {input.encoder:q} \
+            --encoder-manifest {input.encoder_manifest:q} \
+            --judge {input.judge:q} \
+            --judge-manifest {input.judge_manifest:q} \
+            --output {output:q} \
+            > {log:q} 2>&1
+        """
+
+
+rule report_samples:
+    """The table of sample quality: means over folds."""
+    input:
+        measured=expand("<results>/metrics/samples/fold{fold}_{kind}.csv", kind=KINDS, fold=FOLDS),
+    output:
+        multiext("<results>/tables/samples", ".csv", ".md", ".json"),
+    log:
+        "<logs>/report_samples.log",
+    conda:
+        "../../envs/report.yaml"
+    params:
+        options=canonical({"dataset": DATASET}),
+        code=code("report_samples", "report"),
+    shell:
+        """
+        python "$SCRIPTS/report_samples.py" \
+            --options {params.options:q} \
+            --measured {input.measured:q} \
+            --output "$(dirname {output[0]:q})" \
+            > {log:q} 2>&1
+        """

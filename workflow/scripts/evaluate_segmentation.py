@@ -1,0 +1,28 @@
+"""Measure the segmentation networks' maps: Dice of each structure against the reference labels."""
+
+import pandas as pd
+
+from ganreg import cli, io
+from ganreg.segment import learned
+
+
+def main(argv=None):
+    parser = cli.add_paths(cli.parser(__doc__), "folds", "structures", "subjects", "output", many=("maps",))
+    args = parser.parse_args(argv)
+    folds = {f"fold{fold['fold']}": fold for fold in io.read_json(args.folds)["folds"]}
+    structures = pd.read_csv(args.structures, sep="\t")
+
+    def reference_of(subject):
+        return args.subjects / f"sub-{subject}" / "anat" / f"sub-{subject}_dseg.nii.gz"
+
+    lines = []
+    for folder in args.maps:
+        # fold1, or fold1_norecurrence
+        fold, _, ablation = folder.name.partition("_")
+        model = f"rdnn_{ablation}" if ablation else "rdnn"
+        lines += learned.evaluate(folds[fold], args.options["dataset"], model, folder, reference_of, structures)
+    io.write_table(args.output, pd.DataFrame(lines))
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,40 @@
+"""Draw the segmentation's Dice of each structure over test subjects, with and without recurrence (Fig. 6)."""
+
+import pandas as pd
+
+from ganreg import cli
+from ganreg.report import style
+
+MODELS = {"rdnn": "RDNN", "rdnn_norecurrence": "without recurrence"}
+
+
+def main(argv=None):
+    parser = cli.add_paths(cli.parser(__doc__), "measured", "output")
+    args = parser.parse_args(argv)
+    options = args.options["plot"]
+    measured = pd.read_csv(args.measured, dtype={"subject": str})
+    data = measured[measured["role"] == "test"]
+    models = [model for model in MODELS if model in set(data["model"])]
+    means = data[data["model"] == "rdnn"].groupby("structure")["dice"].mean()
+    rows = {structure: row for row, structure in enumerate(means.sort_values().index)}
+    size = {"figsize": (6.5, 0.2 * len(rows) + 1.2)}
+    with style.figure(options, args.output, data, **size) as (_, axes):
+        axis = axes[0][0]
+        for place, (model, color) in enumerate(zip(models, style.colors(options, len(models)), strict=True)):
+            own = data[data["model"] == model]
+            shift = 0.3 * (place - (len(models) - 1) / 2)
+            height = own["structure"].map(rows) - shift
+            axis.scatter(own["dice"], height, s=7, color=color, alpha=0.4, linewidths=0)
+            mean = own.groupby("structure")["dice"].mean()
+            overall = own.groupby("subject")["dice"].mean().mean()
+            label = f"{MODELS[model]}: mean {overall:.3f}"
+            axis.scatter(mean, mean.index.map(rows) - shift, marker="|", s=60, color=color, linewidths=2, label=label)
+        axis.set_yticks(range(len(rows)), list(rows))
+        axis.set_ylim(-0.7, len(rows) - 0.3)
+        axis.set_xlabel("Dice on the working grid: mean (bar) and test subjects (points)")
+        axis.legend(loc="lower right", frameon=False)
+        axis.grid(axis="x", alpha=0.3)
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,30 @@
+"""The table of sample quality: means over folds, by kind and measure."""
+
+import pandas as pd
+
+from ganreg import cli, io, manifest
+from ganreg.evaluate import sample_table, tables
+
+CAPTION = (
+    "Means over folds; sd_folds: of the samples' values. kernel_distance: unbiased, to real subjects, beside that of "
+    "other real subjects (the floor), noise and blurred images at the same number of subjects. ms_ssim: between pairs. "
+    "fidelity_dice: another fold's RDNN against the label map; real: on subjects that it has not seen. nearest_*_ncc: "
+    "largest correlation with a training or a test subject; real: of the one group with the other."
+)
+
+
+def main(argv=None):
+    parser = cli.add_paths(cli.parser(__doc__), "output", many=("measured",))
+    args = parser.parse_args(argv)
+    table = sample_table.summary(pd.concat([pd.read_csv(path) for path in args.measured]))
+    table.insert(0, "dataset", args.options["dataset"])
+    io.write_table(args.output / "samples.csv", table)
+    io.write_text(args.output / "samples.md", tables.to_markdown(table, CAPTION))
+    opened = {str(path): io.sha256(path) for path in args.measured}
+    manifest.write(
+        args.output / "samples.json", ["pandas", "numpy"], options=args.options, caption=CAPTION, opened=opened
+    )
+
+
+if __name__ == "__main__":
+    cli.run(main)
