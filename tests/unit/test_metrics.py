@@ -68,3 +68,17 @@ def test_the_identity_is_regular_and_a_fold_is_counted():
     assert folded["folded_forward_percent"] == 5.0
     assert folded["ndv_percent"] > 0
     assert folded["sdlogj"] > 0
+
+
+def test_regularity_sees_no_further_than_the_brains_edge():
+    field = torch.zeros(1, 3, 24, 20, 20)
+    field[:, 1] = 0.9 * torch.sin(torch.arange(20.0))[None, None, :, None]
+    field[:, 0, 4] = 2.5
+    mask = torch.zeros(24, 20, 20, dtype=torch.bool)
+    mask[8:16, 5:15, 5:15] = True
+    brain = metrics.regularity(field, mask)
+    field[:, 0, 4] = 0
+    assert metrics.regularity(field, mask) == brain
+    # the fold right before the brain does count
+    field[:, 0, 8] = 2.5
+    assert metrics.regularity(field, mask)["folded_forward_percent"] > brain["folded_forward_percent"]

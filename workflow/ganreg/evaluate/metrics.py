@@ -80,6 +80,11 @@ def regularity(displacement, mask):
         `folded_forward_percent`, `folded_central_percent`: voxels whose determinant is 0 or less; `ndv_percent`:
         non-diffeomorphic volume over the mask's; `sdlogj`: standard deviation of log(max(det, 1e-9)), central.
     """
+    # one voxel beyond the brain decides on its edge, what is further away on nothing
+    inside = mask.nonzero()
+    ends = zip(inside.amin(dim=0).tolist(), inside.amax(dim=0).tolist(), strict=True)
+    box = tuple(slice(max(low - 1, 0), high + 2) for low, high in ends)
+    displacement, mask = displacement[(..., *box)], mask[box]
     forward, central = (
         jacobian.jacobian_determinant(displacement, scheme)[0][mask] for scheme in ("forward", "central")
     )

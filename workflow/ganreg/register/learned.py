@@ -10,7 +10,7 @@ import torch
 from ganreg import cli, io, manifest, training
 from ganreg.errors import InputError
 from ganreg.evaluate import metrics
-from ganreg.preprocess import augment, labels
+from ganreg.preprocess import labels
 from ganreg.preprocess.labels import REST
 from ganreg.progress import mark_of
 from ganreg.register import dataset, losses, networks
@@ -114,7 +114,12 @@ def train(name, options, fold, task, structures, subjects_folder, output, code, 
         subjects.synthetic, arm.get("synthetic_share", 0),
     )  # fmt: skip
     mirrors = labels.mirrors(structures)
-    classic = augment.ClassicAugmentation(arm["augmentation"], mirrors) if "augmentation" in arm else None
+    classic = None
+    if "augmentation" in arm:
+        # TorchIO takes half a second to import, which every other job would pay
+        from ganreg.preprocess.augment import ClassicAugmentation
+
+        classic = ClassicAugmentation(arm["augmentation"], mirrors)
     flips = mirrors if options["flip"] else None
     steps = dataset.Pairs(subjects, pairs, fixed_modality, moving_modality, flips, options["seed"], classic)
     held_out = [(pair["moving"], pair["fixed"]) for pair in fold["validation_pairs"]]

@@ -124,11 +124,14 @@ def warp_labels(labels, displacement):
     base = position.floor()
     fraction = position - base
     base = base.long()
+    _, height, depth = padded.shape
+    # one flat index: gathering by three is twice as slow
+    flat, place = padded.flatten(), (base[0] * height + base[1]) * depth + base[2]
     corners, weights = [], []
     for x in (0, 1):
         for y in (0, 1):
             for z in (0, 1):
-                corners.append(padded[base[0] + x, base[1] + y, base[2] + z])
+                corners.append(flat[place + (x * height + y) * depth + z])
                 weight = 1
                 for axis, side in enumerate((x, y, z)):
                     weight = weight * (fraction[axis] if side else 1 - fraction[axis])

@@ -121,8 +121,8 @@ def restoration_loss(restored, slices, options):
 
     Returns
     -------
-    Tensor: mean squared difference of the slices and, as in the paper's code, of the magnitudes of their orthonormal
-    Fourier transforms, weighted
+    Tensor: mean squared difference of the slices and of the magnitudes of their orthonormal Fourier transforms,
+    weighted
     """
     spectra = (torch.fft.fft2(images, norm="ortho").abs() for images in (restored, slices))
     return options["pixel"] * functional.mse_loss(restored, slices) + options["frequency"] * functional.mse_loss(
