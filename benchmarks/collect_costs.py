@@ -1,4 +1,4 @@
-"""Collect what a finished run cost: core seconds a job of each rule, and the speed and memory of each training.
+"""Collect what a finished run cost: seconds of a core a job of each rule, and the speed and memory of each training.
 
     .venv/bin/python benchmarks/collect_costs.py --results results
 
@@ -16,13 +16,13 @@ HERE = Path(__file__).parent
 
 
 def jobs(results):
-    """A line for each benchmarked job: rule, name, seconds, core_seconds, peak_mib."""
+    """A line for each benchmarked job: rule, name, seconds (a core is taken as long), peak_mib."""
     rows = []
     for path in sorted((results / "benchmarks").rglob("*.jsonl")):
         measured = json.loads(path.read_text().splitlines()[-1])
         rule = path.relative_to(results / "benchmarks").parts[0].removesuffix(".jsonl")
-        row = {"rule": rule, "name": path.stem, "seconds": measured["s"], "core_seconds": measured["cpu_time"]}
-        rows.append({**row, "peak_mib": measured["max_rss"]})
+        row = {"rule": rule, "name": path.stem, "seconds": measured["s"], "peak_mib": measured["max_rss"]}
+        rows.append(row)
     return pd.DataFrame(rows)
 
 
@@ -31,9 +31,10 @@ def training_speed(results, measured):
     rows = []
     for path in sorted((results / "models").glob("fold*/*_history.jsonl")):
         model, fold = path.name.removesuffix("_history.jsonl"), path.parent.name
-        own = measured[measured["rule"].str.startswith("train_") & measured["name"].str.startswith(fold)]
-        own = own[own["name"].isin([f"{fold}_{model}", f"{fold}_{model.rpartition('_')[2]}"])]
-        own = measured[measured["rule"] == f"train_{model}"].query("name == @fold") if own.empty else own
+        # train_unet/fold1_unet_none, train_rdnn/fold1_all, train_pgan/fold1
+        names = [f"{fold}_{model}", f"{fold}_{model.removeprefix('rdnn_')}"]
+        named = measured["rule"].str.startswith("train_") & measured["name"].isin(names)
+        own = measured[named | ((measured["rule"] == f"train_{model}") & (measured["name"] == fold))]
         steps = json.loads(path.read_text().splitlines()[-1])["step"]
         job = own.iloc[0]
         rows.append({"model": model, "steps": steps, "seconds": job["seconds"], "peak_mib": job["peak_mib"]})
@@ -48,7 +49,7 @@ def main():
     results = parser.parse_args().results
     measured = jobs(results)
     seconds = pd.read_csv(HERE / "rule_seconds.csv").set_index("rule")["core_seconds"].to_dict()
-    seconds |= measured.groupby("rule")["core_seconds"].mean().round(1).to_dict()
+    seconds |= measured.groupby("rule")["seconds"].mean().round(1).to_dict()
     pd.Series(seconds, name="core_seconds").rename_axis("rule").to_csv(HERE / "rule_seconds.csv")
     training_speed(results, measured).round(2).to_csv(HERE / "training_speed.csv", index=False)
 

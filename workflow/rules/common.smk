@@ -38,6 +38,7 @@ checked(configuration.validate, config, WORKFLOW / "schemas" / "config.schema.ya
 
 EMBEDDED = config["dataset"] == "embedded"
 TASK = config["task"]
+TASK_MODALITIES = sorted({TASK["fixed"], TASK["moving"]})
 # the modality in whose space labels and mask are comes first
 REFERENCE = "T1w" if EMBEDDED else config["bids"]["reference"]
 MODALITIES = list(dict.fromkeys([REFERENCE, TASK["fixed"], TASK["moving"]]))
@@ -128,7 +129,7 @@ def truth_folder(wildcards, input):
 
 def preprocessed_pairs(*names):
     """Preprocessed images of both modalities of the task, and other files, of all subjects."""
-    images = [f"desc-preproc_{modality}.nii.gz" for modality in sorted({TASK["fixed"], TASK["moving"]})]
+    images = [f"desc-preproc_{modality}.nii.gz" for modality in TASK_MODALITIES]
     return [path for name in [*images, *names] for path in preprocessed(name, ALL_SUBJECTS)]
 
 
@@ -206,3 +207,45 @@ SHOWN_METHODS = [
 def plot_options(*keys, **more):
     """The part of the block `plot` that a figure uses, and what else it needs."""
     return canonical({"plot": {key: config["plot"][key] for key in ("dpi", "palette", "font_size", *keys)}, **more})
+
+
+# all: the training subjects; half1, half2: the cross-fit; norecurrence: the ablation, on all of them.
+CROSS_FIT = ["all", "half1", "half2"]
+ABLATIONS = ["", "_norecurrence"] if config["rdnn"]["ablation"] else [""]
+
+
+def rdnn_options(model, **more):
+    """What the RDNN's scripts are handed, as one string."""
+    settings = {key: value for key, value in config["rdnn"].items() if key != "ablation"}
+    block = {"settings": {**settings, "recurrent": model != "norecurrence"}, "modalities": TASK_MODALITIES}
+    return canonical({**block, **more})
+
+
+def rdnn_models(ends):
+    """Input function: files of the models that make a fold's maps, or those of the ablation."""
+
+    def paths(wildcards):
+        parts = ["norecurrence"] if wildcards.ablation else CROSS_FIT
+        return [f"<results>/models/fold{wildcards.fold}/rdnn_{part}{ends}" for part in parts]
+
+    return paths
+
+
+PGAN = {key: value for key, value in config["pgan"].items() if key != "samples"}
+
+
+def sampling_options(**settings):
+    """What a sampler without a GAN is handed: as many samples as the GAN's, under the same deformations."""
+    drawn = {"samples": config["pgan"]["samples"], "deformation": config["deformation"]}
+    return canonical({**drawn, "modalities": TASK_MODALITIES, **settings})
+
+
+def dagan_options(*left_out):
+    """The block `dagan` without what a rule does not use, and the modalities."""
+    settings = {key: value for key, value in config["dagan"].items() if key not in left_out}
+    return canonical({"settings": settings, "modalities": TASK_MODALITIES})
+
+
+def judge_of(ends):
+    """Input function: the RDNN of the next fold, which has not been made for this one."""
+    return lambda wildcards: f"<results>/models/fold{int(wildcards.fold) % len(FOLDS) + 1}/rdnn_all{ends}"

@@ -1,27 +1,5 @@
 # The segmentation network (RDNN), trained inside each fold; its maps condition the GANs.
 
-# all: the training subjects; half1, half2: the cross-fit; norecurrence: the ablation, on all of them.
-CROSS_FIT = ["all", "half1", "half2"]
-ABLATIONS = ["", "_norecurrence"] if config["rdnn"]["ablation"] else [""]
-RDNN_MODALITIES = sorted({TASK["fixed"], TASK["moving"]})
-
-
-def rdnn_options(model, **more):
-    """What the RDNN's scripts are handed, as one string."""
-    settings = {key: value for key, value in config["rdnn"].items() if key != "ablation"}
-    block = {"settings": {**settings, "recurrent": model != "norecurrence"}, "modalities": RDNN_MODALITIES}
-    return canonical({**block, **more})
-
-
-def rdnn_models(ends):
-    """Input function: files of the models that make a fold's maps, or those of the ablation."""
-
-    def paths(wildcards):
-        parts = ["norecurrence"] if wildcards.ablation else CROSS_FIT
-        return [f"<results>/models/fold{wildcards.fold}/rdnn_{part}{ends}" for part in parts]
-
-    return paths
-
 
 rule train_rdnn:
     """Train a segmentation network on one part of a fold's training subjects."""
@@ -144,7 +122,6 @@ rule plot_segmentation:
     """Draw one segmented test subject (Fig. 5)."""
     input:
         folds="<results>/split/folds.json",
-        structures="<results>/preprocess/dseg.tsv",
         subjects=preprocessed_pairs("dseg.nii.gz"),
         maps="<results>/segment/fold1",
         measured="<results>/metrics/segmentation.csv",
@@ -156,7 +133,7 @@ rule plot_segmentation:
     conda:
         "../../envs/report.yaml"
     params:
-        options=plot_options("slice", modalities=RDNN_MODALITIES),
+        options=plot_options("slice", modalities=TASK_MODALITIES),
         code=code("plot_segmentation", "report"),
         subjects=subjects_folder,
     shell:
@@ -164,7 +141,6 @@ rule plot_segmentation:
         python "$SCRIPTS/plot_segmentation.py" \
             --options {params.options:q} \
             --folds {input.folds:q} \
-            --structures {input.structures:q} \
             --subjects {params.subjects:q} \
             --maps {input.maps:q} \
             --measured {input.measured:q} \

@@ -1,14 +1,5 @@
 # Synthetic training subjects: the progressive GAN, and its controls without a GAN.
 
-SYNTHETIC_MODALITIES = sorted({TASK["fixed"], TASK["moving"]})
-PGAN = {key: value for key, value in config["pgan"].items() if key != "samples"}
-
-
-def sampling_options(**settings):
-    """What a sampler without a GAN is handed: as many samples as the GAN's, under the same deformations."""
-    drawn = {"samples": config["pgan"]["samples"], "deformation": config["deformation"]}
-    return canonical({**drawn, "modalities": SYNTHETIC_MODALITIES, **settings})
-
 
 rule train_pgan:
     """Train the progressive GAN on one fold's training subjects and their segmentation maps."""
@@ -33,7 +24,7 @@ rule train_pgan:
     resources:
         gpu=1,
     params:
-        options=canonical({"settings": PGAN, "modalities": SYNTHETIC_MODALITIES}),
+        options=canonical({"settings": PGAN, "modalities": TASK_MODALITIES}),
         code=code("train_pgan", "torch"),
         subjects=subjects_folder,
     shell:
@@ -204,7 +195,7 @@ rule plot_samples:
     conda:
         "../../envs/torch.yaml"
     params:
-        options=plot_options("slice", modalities=SYNTHETIC_MODALITIES),
+        options=plot_options("slice", modalities=TASK_MODALITIES),
         code=code("plot_samples", "torch"),
         subjects=subjects_folder,
     shell:
@@ -218,17 +209,6 @@ rule plot_samples:
             --output {output.png:q} \
             > {log:q} 2>&1
         """
-
-
-def dagan_options(*left_out):
-    """The block `dagan` without what a rule does not use, and the modalities."""
-    settings = {key: value for key, value in config["dagan"].items() if key not in left_out}
-    return canonical({"settings": settings, "modalities": sorted({TASK["fixed"], TASK["moving"]})})
-
-
-def judge_of(ends):
-    """Input function: the RDNN of the next fold, which has not been made for this one."""
-    return lambda wildcards: f"<results>/models/fold{int(wildcards.fold) % len(FOLDS) + 1}/rdnn_all{ends}"
 
 
 rule train_dagan:
@@ -373,7 +353,8 @@ rule report_samples:
     input:
         measured=expand("<results>/metrics/samples/fold{fold}_{kind}.csv", kind=KINDS, fold=FOLDS),
     output:
-        multiext("<results>/tables/samples", ".csv", ".md", ".json"),
+        table="<results>/tables/samples.csv",
+        others=multiext("<results>/tables/samples", ".md", ".json"),
     log:
         "<logs>/report_samples.log",
     conda:
@@ -386,6 +367,6 @@ rule report_samples:
         python "$SCRIPTS/report_samples.py" \
             --options {params.options:q} \
             --measured {input.measured:q} \
-            --output "$(dirname {output[0]:q})" \
+            --output "$(dirname {output.table:q})" \
             > {log:q} 2>&1
         """

@@ -32,7 +32,7 @@ def main(argv=None):
         axis.set_yticks(range(len(rows)), list(rows))
         axis.set_ylim(-0.7, len(rows) - 0.3)
         axis.set_xlabel("Dice on the working grid: mean (bar) and test subjects (points)")
-        axis.legend(loc="lower right", frameon=False)
+        axis.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False)
         axis.grid(axis="x", alpha=0.3)
 
 
