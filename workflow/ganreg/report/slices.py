@@ -28,7 +28,8 @@ def show(axis, volume, fraction, title="", limits=None):
 
 def show_labels(axis, labels, fraction, title=""):
     """Draw an axial slice of a label array, a colour for each structure, without ticks."""
-    picture = axial(labels, fraction)
+    # the products below would not fit into 8 bits
+    picture = axial(labels, fraction).astype(int)
     # neighbouring numbers far apart in colour
     scattered = np.where(picture > 0, 1 + picture * 17 % 59, 0)
     axis.imshow(scattered, cmap="nipy_spectral", vmin=0, vmax=60, interpolation="nearest")
