@@ -108,7 +108,8 @@ def test_synthetic_subjects_lie_like_preprocessed_ones_and_come_from_training_su
             assert data[inside].mean() == pytest.approx(4, abs=0.01)
             assert data[inside].std() == pytest.approx(1, abs=0.01)
         opened = io.read_json(folder.with_suffix(".json"))["opened"]
-        seen = {part.removeprefix("sub-") for path in opened for part in Path(path).parts[:-1] if part.startswith("sub-")}
+        folders = {part for path in opened for part in Path(path).parts[:-1] if part.startswith("sub-")}
+        seen = {part.removeprefix("sub-") for part in folders}
         # validation subjects choose the weights of the segmentation network
         assert seen <= {*fold["train"], *fold["validation"]}
         assert seen
