@@ -1,4 +1,4 @@
-# Validation of the configuration, and the helpers that rules share.
+# Validation of the configuration, and the functions that rules share.
 
 import os
 import sys
