@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 # the configuration of the finished small run
-SMOKE = ("presets/smoke.yaml", "tests/every_rule.yaml")
+SMOKE = "presets/smoke.yaml"
 REAL_DATA = Path(os.environ.get("GANREG_TEST_DATA", ROOT.parent / "shared" / "data"))
 
 
@@ -23,7 +23,7 @@ def snakemake(folder, *arguments):
 
 def planned(folder, *configfiles):
     """Rules that a dry run plans, the final target left out."""
-    result = snakemake(folder, "--configfile", *(configfiles or SMOKE), "--dry-run", "--quiet", "rules", "--nolock")
+    result = snakemake(folder, "--configfile", *(configfiles or [SMOKE]), "--dry-run", "--quiet", "rules", "--nolock")
     assert result.returncode == 0, result.stdout + result.stderr
     return set(re.findall(r"^(\w+) +\d+$", result.stdout + result.stderr, flags=re.MULTILINE)) - {"all", "total"}
 
@@ -51,9 +51,9 @@ def root():
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory):
-    """A copy of the project in which the smoke preset, with a method of each rule, has run to the end."""
+    """A copy of the project in which the smoke preset has run to the end."""
     folder = copy_project(tmp_path_factory.mktemp("finished"))
-    result = snakemake(folder, "--configfile", *SMOKE, "--quiet", "rules")
+    result = snakemake(folder, "--configfile", SMOKE, "--quiet", "rules")
     assert result.returncode == 0, result.stdout + result.stderr
     return folder
 

@@ -101,6 +101,12 @@ def test_impossible_splits_are_refused(config, folds, subjects, message):
         configuration.validate_subjects(changed(config, "split.folds", folds), [str(n) for n in range(subjects)])
 
 
+def test_training_sets_that_are_no_smaller_are_refused(config):
+    sized = changed(config, "split.training_sizes", [3, 10])
+    with pytest.raises(InputError, match="training_sizes: expected fewer than the 10 training subjects, found 10"):
+        configuration.validate_subjects(sized, [str(n) for n in range(15)])
+
+
 def test_canonical_strings_ignore_order_and_nothing_else():
     assert configuration.canonical({"a": 1, "b": True}) == configuration.canonical({"b": True, "a": 1})
     assert configuration.canonical({"a": True, "b": False}) != configuration.canonical({"a": False, "b": True})

@@ -13,7 +13,7 @@ import torch.nn.functional as functional
 from ganreg import cli, io
 from ganreg.errors import InputError
 from ganreg.fingerprint import imports
-from ganreg.register.dataset import Subjects
+from ganreg.preprocess.subjects import Subjects
 from ganreg.segment.learned import map_path
 from ganreg.spatial import deform
 from ganreg.spatial.jacobian import jacobian_determinant

@@ -6,10 +6,9 @@ import pytest
 import torch
 
 from ganreg.errors import InputError
-from ganreg.evaluate import sample_table
+from ganreg.evaluate import quality, sample_table
 from ganreg.preprocess.normalize import SHIFT, zscore
 from ganreg.segment import features, rdnn
-from ganreg.synthesize import quality
 
 OPTIONS = {"pairs": 3, "repeats": 4, "blur": 1.0, "seed": 1}
 SIDE = 24

@@ -11,7 +11,7 @@ import torch
 from ganreg import io
 from ganreg.errors import InputError
 from ganreg.preprocess import labels
-from ganreg.register.dataset import Subjects
+from ganreg.preprocess.subjects import Subjects
 from ganreg.segment import learned, rdnn, samples
 
 SETTINGS = {

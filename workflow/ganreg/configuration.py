@@ -76,6 +76,10 @@ def validate(config, schema_path):
     if registration["reference_method"] not in registration["methods"]:
         found = registration["reference_method"]
         raise InputError(f"config: registration.reference_method: expected one of the methods, found {found}")
+    compared = {"unet_none", "unet_proposed"}
+    if config["split"]["training_sizes"] and not compared <= {*registration["methods"]}:
+        missing = ", ".join(sorted(compared - {*registration["methods"]}))
+        raise InputError(f"config: split.training_sizes: expected {missing} among registration.methods, found none")
     if config["dataset"] == "bids" and not config["bids"]["root"]:
         raise InputError("config: bids.root: expected the path of a BIDS folder, found null")
     if config["dataset"] == "bids" and not config["bids"]["label_table"]:
@@ -112,9 +116,12 @@ def validate_subjects(config, subjects):
     if config["task"]["pairs"] == "inter_subject" and smallest <= rounds:
         message = f"config: split.folds: expected more than {rounds} test subjects in each fold to pair"
         raise InputError(f"{message}, found {smallest} ({count} subjects in {folds} folds)")
-    if count - largest - held < 2:
-        left = count - largest - held
+    left = count - largest - held
+    if left < 2:
         raise InputError(f"config: split.validation_subjects: expected at least 2 training subjects, found {left}")
+    if too_large := [size for size in config["split"]["training_sizes"] if size >= left]:
+        message = f"config: split.training_sizes: expected fewer than the {left} training subjects"
+        raise InputError(f"{message}, found {too_large[0]}")
 
 
 def pairs_per_fold(config, subjects):

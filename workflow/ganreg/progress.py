@@ -1,9 +1,13 @@
 """Progress of long work, on a terminal and in a log, and the mark by which unfinished work is recognised."""
 
+import contextlib
 import hashlib
 import json
+import os
+import shutil
 import sys
 import time
+from pathlib import Path
 
 from tqdm import tqdm
 
@@ -13,6 +17,35 @@ LOG_EVERY_SECONDS = 60
 def mark_of(*parts):
     """Digest of options, code and inputs, by which unfinished work is recognised as one's own."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+@contextlib.contextmanager
+def unfinished(output, mark, name):
+    """Yield a folder beside a folder `output` to fill; it takes the place of `output` only if the block succeeds.
+
+    What an interrupted run left there stays, to go on from; what has another mark is set aside.
+
+    Parameters
+    ----------
+    output : Path
+    mark : str, of `mark_of`
+    name : str, shown when something is set aside
+    """
+    output = Path(output)
+    part = output.with_name(f".{output.name}.part")
+    stamp = part / "mark"
+    if part.is_dir() and (not stamp.is_file() or stamp.read_text() != mark):
+        stale = part.with_suffix(".stale")
+        shutil.rmtree(stale, ignore_errors=True)
+        part.rename(stale)
+        print(f"{name}: {part} is of another configuration, code or input: set aside", flush=True)
+    part.mkdir(parents=True, exist_ok=True)
+    stamp.write_text(mark)
+    yield part
+    stamp.unlink()
+    if output.exists():
+        shutil.rmtree(output)
+    os.replace(part, output)
 
 
 class Progress:

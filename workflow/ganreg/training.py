@@ -1,6 +1,7 @@
 """The training loop that every network shares: device, precision, checkpoint and resume, progress, history."""
 
 import math
+import pickle
 import time
 from pathlib import Path
 
@@ -37,6 +38,11 @@ def choose_precision(name, device):
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else None
     return torch.bfloat16 if torch.cpu._is_avx512_bf16_supported() else None
+
+
+def autocast(device, precision):
+    """Context in which a network computes, `precision` as `choose_precision` gives it."""
+    return torch.autocast(device.type, dtype=precision or torch.bfloat16, enabled=precision is not None)
 
 
 class Checkpoint:
@@ -84,6 +90,44 @@ def save_weights(path, weights):
     """Write a state dict whole or not at all, on the CPU, in the default memory layout."""
     with io.atomic(path) as beside:
         torch.save({key: value.cpu().contiguous() for key, value in weights.items()}, beside)
+
+
+def trained(model, weights, options, call=None, memory_format=torch.channels_last_3d):
+    """A trained network as a function of tensors, without gradients.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+    weights : Path, as `save_weights` leaves it
+    options : dict
+        `device` and `precision`.
+    call : function (model, *tensors) -> Tensor, or None
+        What is called in the place of the model.
+    memory_format : torch.memory_format
+
+    Returns
+    -------
+    function (*tensors) -> float32 Tensor on the CPU
+
+    Raises
+    ------
+    InputError
+        If the weights cannot be read, or do not fit the network.
+    """
+    device = choose_device(options["device"])
+    precision = choose_precision(options["precision"], device)
+    try:
+        model.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
+    except (RuntimeError, OSError, KeyError, EOFError, pickle.UnpicklingError) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise InputError(f"{weights}: expected weights of the configured network, found otherwise: {reason}") from None
+    model.to(device, memory_format=memory_format).eval()
+
+    def apply(*tensors):
+        with torch.inference_mode(), autocast(device, precision):
+            return (call or type(model).__call__)(model, *(each.to(device) for each in tensors)).float().cpu()
+
+    return apply
 
 
 def to_device(batch, device):
@@ -156,7 +200,7 @@ def train(name, model, samples, validation, loss_of, score_of, options, output, 
         state = saved["state"]
 
     def autocast_loss(network, batch):
-        with torch.autocast(device.type, dtype=precision or torch.bfloat16, enabled=precision is not None):
+        with autocast(device, precision):
             return loss_of(network, batch)
 
     remaining = torch.utils.data.Subset(samples, range(state["step"], options["steps"]))

@@ -129,3 +129,71 @@ rule report_dice:
             --output "$(dirname {output.table1[0]:q})" \
             > {log:q} 2>&1
         """
+
+
+rule measure_samples:
+    """Measure one fold's synthetic subjects of each kind."""
+    input:
+        images=preprocessed_pairs("desc-brain_mask.nii.gz", "dseg.nii.gz"),
+        structures="<results>/preprocess/dseg.tsv",
+        folds="<results>/split/folds.json",
+        samples=[f"<results>/synthesize/fold{{fold}}/{kind}" for kind in KINDS],
+        encoder="<results>/models/fold{fold}/rdnn_all.pt",
+        encoder_manifest="<results>/models/fold{fold}/rdnn_all.json",
+        judge=judge_of(".pt"),
+        judge_manifest=judge_of(".json"),
+    output:
+        "<results>/metrics/samples/fold{fold}.csv",
+    log:
+        "<logs>/measure_samples/fold{fold}.log",
+    benchmark:
+        "<benchmarks>/measure_samples/fold{fold}.jsonl"
+    wildcard_constraints:
+        fold="[0-9]+",
+    conda:
+        "../../envs/torch.yaml"
+    threads: config["quality"]["threads"]
+    params:
+        options=canonical(config["quality"]),
+        code=code("measure_samples", "torch"),
+        subjects=subjects_folder,
+    shell:
+        """
+        python "$SCRIPTS/measure_samples.py" \
+            --options {params.options:q} \
+            --folds {input.folds:q} \
+            --fold {wildcards.fold} \
+            --subjects {params.subjects:q} \
+            --structures {input.structures:q} \
+            --samples {input.samples:q} \
+            --encoder {input.encoder:q} \
+            --encoder-manifest {input.encoder_manifest:q} \
+            --judge {input.judge:q} \
+            --judge-manifest {input.judge_manifest:q} \
+            --output {output:q} \
+            > {log:q} 2>&1
+        """
+
+
+rule report_samples:
+    """The table of sample quality: means over folds."""
+    input:
+        measured=expand("<results>/metrics/samples/fold{fold}.csv", fold=FOLDS),
+    output:
+        table="<results>/tables/samples.csv",
+        others=multiext("<results>/tables/samples", ".md", ".json"),
+    log:
+        "<logs>/report_samples.log",
+    conda:
+        "../../envs/report.yaml"
+    params:
+        options=canonical({"dataset": DATASET}),
+        code=code("report_samples", "report"),
+    shell:
+        """
+        python "$SCRIPTS/report_samples.py" \
+            --options {params.options:q} \
+            --measured {input.measured:q} \
+            --output "$(dirname {output.table:q})" \
+            > {log:q} 2>&1
+        """

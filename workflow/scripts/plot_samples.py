@@ -3,10 +3,10 @@
 import pandas as pd
 
 from ganreg import cli, io
-from ganreg.register.dataset import Subjects
+from ganreg.evaluate import quality
+from ganreg.preprocess.subjects import Subjects
 from ganreg.report import slices, style
 from ganreg.split import folds
-from ganreg.synthesize import quality
 
 SHOWN = 4
 

@@ -1,15 +1,13 @@
 """A batch of pairs as one job: resumable, with seconds and peak memory of each pair."""
 
 import contextlib
-import os
-import shutil
 import time
 from pathlib import Path
 
 import pandas as pd
 
 from ganreg import cli, io
-from ganreg.progress import Progress, mark_of
+from ganreg.progress import Progress, mark_of, unfinished
 from ganreg.register.cost import COST_FILE
 from ganreg.split import folds
 
@@ -46,41 +44,27 @@ def register_batch(pairs, fold, method, threads, image_paths, register, output, 
         Fingerprint of options and code; it is completed with the images' hashes, and a part with another one is set
         aside.
     """
-    output = Path(output)
-    part = output.with_name(f".{output.name}.part")
     hashes = {str(path): io.sha256(path) for pair in pairs for path in image_paths(pair)}
-    mark = mark_of(mark, hashes)
-    stamp = part / "mark"
-    if part.is_dir() and (not stamp.is_file() or stamp.read_text() != mark):
-        stale = part.with_suffix(".stale")
-        shutil.rmtree(stale, ignore_errors=True)
-        part.rename(stale)
-        print(f"{method}: {part} is of another configuration, code or input: set aside", flush=True)
-    part.mkdir(parents=True, exist_ok=True)
-    stamp.write_text(mark)
+    with unfinished(output, mark_of(mark, hashes), method) as part:
+        progress = Progress(f"{method} fold {fold}", len(pairs))
+        for pair in pairs:
+            cost = part / f"{pair['pair']}.cost.json"
+            if not cost.is_file():
+                _reset_peak()
+                began = time.perf_counter()
+                child_peak = register(*image_paths(pair), part / f"{pair['pair']}.nii.gz")
+                seconds = time.perf_counter() - began
+                peak = _peak_mib() if child_peak is None else child_peak
+                spent = {"seconds": round(seconds, 3), "threads": threads, "peak_mib": round(peak, 1)}
+                io.write_json(cost, {"fold": fold, **pair, "method": method, **spent})
+            progress.step()
+        progress.close()
 
-    progress = Progress(f"{method} fold {fold}", len(pairs))
-    for pair in pairs:
-        cost = part / f"{pair['pair']}.cost.json"
-        if not cost.is_file():
-            _reset_peak()
-            began = time.perf_counter()
-            child_peak = register(*image_paths(pair), part / f"{pair['pair']}.nii.gz")
-            seconds = time.perf_counter() - began
-            peak = _peak_mib() if child_peak is None else child_peak
-            keys = {"fold": fold, **pair, "method": method}
-            io.write_json(cost, {**keys, "seconds": round(seconds, 3), "threads": threads, "peak_mib": round(peak, 1)})
-        progress.step()
-    progress.close()
-
-    costs = sorted(part.glob("*.cost.json"))
-    columns = ["fold", "pair", "fixed", "moving", "method", "seconds", "threads", "peak_mib"]
-    io.write_table(part / COST_FILE, pd.DataFrame([io.read_json(cost) for cost in costs], columns=columns))
-    for cost in [*costs, stamp]:
-        cost.unlink()
-    if output.exists():
-        shutil.rmtree(output)
-    os.replace(part, output)
+        costs = sorted(part.glob("*.cost.json"))
+        columns = ["fold", "pair", "fixed", "moving", "method", "seconds", "threads", "peak_mib"]
+        io.write_table(part / COST_FILE, pd.DataFrame([io.read_json(cost) for cost in costs], columns=columns))
+        for cost in costs:
+            cost.unlink()
 
 
 def run(parser, argv, registrar):

@@ -1,70 +1,9 @@
-"""Training and validation pairs for the registration networks, read from preprocessed subjects."""
-
-from pathlib import Path
+"""Training and validation pairs for the registration networks, of preprocessed subjects."""
 
 import numpy as np
 import torch
 
-from ganreg import io
 from ganreg.errors import InputError
-
-CACHE_BYTES = 4 << 30
-
-
-class Subjects:
-    """Preprocessed subjects, read when asked for and kept in memory while there is room.
-
-    Parameters
-    ----------
-    folder : Path of the preprocessed subjects, `sub-{subject}/anat/...`
-    modalities : list of str
-    samples : Path of synthetic subjects in the same layout, or None
-
-    Attributes
-    ----------
-    synthetic : list of str, the synthetic subjects
-    """
-
-    def __init__(self, folder, modalities, samples=None):
-        self.folder, self.modalities, self.samples = Path(folder), modalities, samples
-        self.synthetic = sorted(path.name.removeprefix("sub-") for path in samples.glob("sub-*")) if samples else []
-        self.cache, self.cached_bytes, self.hashes, self.affine = {}, 0, {}, None
-
-    def paths(self, subject):
-        """Paths by name: each modality, `mask`, `dseg`."""
-        folder = self.samples if subject in self.synthetic else self.folder
-        stem = str(folder / f"sub-{subject}" / "anat" / f"sub-{subject}_")
-        images = {modality: Path(f"{stem}desc-preproc_{modality}.nii.gz") for modality in self.modalities}
-        return {**images, "mask": Path(f"{stem}desc-brain_mask.nii.gz"), "dseg": Path(f"{stem}dseg.nii.gz")}
-
-    def read(self, subject):
-        """Volumes by name as tensors (1, X, Y, Z): images float32, mask float32, dseg uint8.
-
-        Raises
-        ------
-        InputError
-            If a volume is unreadable or its grid differs from the first one's.
-        """
-        if subject in self.cache:
-            return self.cache[subject]
-        volumes, first = {}, None
-        for name, path in self.paths(subject).items():
-            image = io.load_labels(path) if name in ("mask", "dseg") else io.load_image(path)
-            first = first or (image, path)
-            io.require_same_grid(*first, image, path)
-            self.hashes[str(path)] = io.sha256(path)
-            dtype = np.uint8 if name == "dseg" else np.float32
-            self.affine = first[0].affine
-            volumes[name] = torch.from_numpy(np.ascontiguousarray(np.asarray(image.dataobj), dtype=dtype))[None]
-        size = sum(volume.numel() * volume.element_size() for volume in volumes.values())
-        if self.cached_bytes + size <= CACHE_BYTES:
-            self.cache[subject] = volumes
-            self.cached_bytes += size
-        return volumes
-
-    def opened(self, *subjects):
-        """Path -> SHA-256 of the files of some subjects, as they were read."""
-        return {str(path): self.hashes[str(path)] for subject in subjects for path in self.paths(subject).values()}
 
 
 class Pairs(torch.utils.data.Dataset):
@@ -75,7 +14,7 @@ class Pairs(torch.utils.data.Dataset):
 
     Parameters
     ----------
-    subjects : Subjects
+    subjects : preprocess.subjects.Subjects
     pairs : list of (moving, fixed)
     fixed_modality, moving_modality : str
     mirrors : array of ints, or None
@@ -138,10 +77,11 @@ def training_pairs(task, subjects, atlas, count, seed, synthetic=(), share=0.0):
     Raises
     ------
     InputError
-        If inter_subject has fewer than two subjects.
+        If inter_subject has fewer than two subjects to draw from.
     """
-    if task == "inter_subject" and len(subjects) < 2:
-        raise InputError(f"training: expected at least 2 subjects for inter_subject, found {len(subjects)}")
+    for kind, pool in (("", subjects), ("synthetic ", synthetic)):
+        if task == "inter_subject" and len(pool) < 2 and (share or pool is subjects):
+            raise InputError(f"training: expected at least 2 {kind}subjects for inter_subject, found {len(pool)}")
     rng = np.random.default_rng(seed)
     pairs = []
     for _ in range(count):

@@ -8,12 +8,13 @@ import pandas as pd
 import torch
 
 from ganreg import cli, io, manifest, training
-from ganreg.errors import InputError
 from ganreg.evaluate import metrics
 from ganreg.preprocess import labels
 from ganreg.preprocess.labels import REST
+from ganreg.preprocess.subjects import Subjects
 from ganreg.progress import mark_of
 from ganreg.register import dataset, losses, networks
+from ganreg.segment.losses import soft_dice_loss
 from ganreg.spatial import transform_file, warp
 from ganreg.split import folds
 
@@ -67,7 +68,7 @@ def loss_function(options, count):
                 )
                 moved = warp.warp(_one_hot(batch["moving_labels"], numbers), cropped, origin=origin)
                 fixed = _one_hot(batch["fixed_labels"][(..., *box)], numbers)
-                loss = loss + options["dice"] * losses.soft_dice_loss(moved, fixed)
+                loss = loss + options["dice"] * soft_dice_loss(moved, fixed)
         return loss, displacement
 
     return loss_of
@@ -108,7 +109,7 @@ def train(name, options, fold, task, structures, subjects_folder, output, code, 
     """
     fixed_modality, moving_modality = task["fixed"], task["moving"]
     arm = arm or {}
-    subjects = dataset.Subjects(subjects_folder, sorted({fixed_modality, moving_modality}), samples)
+    subjects = Subjects(subjects_folder, sorted({fixed_modality, moving_modality}), samples)
     pairs = dataset.training_pairs(
         task["pairs"], fold["train"], task["atlas"], options["steps"], options["seed"],
         subjects.synthetic, arm.get("synthetic_share", 0),
@@ -143,26 +144,13 @@ def registrar(weights, options):
     InputError
         If the weights do not fit the network of `options`.
     """
-    device = training.choose_device(options["device"])
-    precision = training.choose_precision(options["precision"], device)
-    model = networks.build(options)
-    try:
-        model.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
-    except (RuntimeError, OSError, KeyError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{weights}: expected weights of the configured network, found otherwise: {reason}") from None
-    model.to(device, memory_format=torch.channels_last_3d).eval()
+    network = training.trained(networks.build(options), weights, options)
 
     def register(fixed_path, moving_path, output):
         fixed, moving = io.load_image(fixed_path), io.load_image(moving_path)
         io.require_same_grid(fixed, fixed_path, moving, moving_path)
-        tensors = [torch.from_numpy(np.asarray(image.dataobj))[None, None].to(device) for image in (fixed, moving)]
-        with (
-            torch.inference_mode(),
-            torch.autocast(device.type, dtype=precision or torch.bfloat16, enabled=precision is not None),
-        ):
-            displacement = model(*tensors)[0].float().cpu().numpy()
-        transform_file.write_transform(output, displacement, fixed.affine)
+        tensors = [torch.from_numpy(np.asarray(image.dataobj))[None, None] for image in (fixed, moving)]
+        transform_file.write_transform(output, network(*tensors)[0].numpy(), fixed.affine)
 
     return register
 

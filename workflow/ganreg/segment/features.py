@@ -2,10 +2,8 @@
 
 import numpy as np
 import torch
-import torch.nn.functional as functional
 
 from ganreg import training
-from ganreg.errors import InputError
 from ganreg.segment import rdnn, samples
 
 
@@ -30,28 +28,12 @@ def encoder(weights, options, structures):
         If the weights do not fit the network of `options`.
     """
     settings = options["settings"]
-    device = training.choose_device(settings["device"])
-    precision = training.choose_precision(settings["precision"], device)
     model = rdnn.RDNN(len(options["modalities"]), len(structures), settings["features"], settings["recurrent"])
-    try:
-        model.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
-    except (RuntimeError, OSError, KeyError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{weights}: expected weights of the configured network, found otherwise: {reason}") from None
-    model.to(device, memory_format=torch.channels_last_3d).eval()
+    encode = training.trained(model, weights, settings, rdnn.RDNN.encode)
 
     def features(images, mask):
         levels = np.flatnonzero(mask.any(axis=(0, 1)))
         scores = samples.plain_zscore(torch.from_numpy(images), torch.from_numpy(mask))[None, ..., levels]
-        width, height = scores.shape[2:4]
-        padded = functional.pad(scores, (0, 0, 0, -height % model.multiple, 0, -width % model.multiple))
-        with (
-            torch.inference_mode(),
-            torch.autocast(device.type, dtype=precision or torch.bfloat16, enabled=precision is not None),
-        ):
-            x = model.first(padded.permute(0, 1, 4, 2, 3).to(device))
-            for layer in model.down:
-                x = layer(x)
-        return x[0].float().mean(dim=(2, 3)).T.cpu().numpy()
+        return encode(scores)[0].mean(dim=(2, 3)).T.numpy()
 
     return features

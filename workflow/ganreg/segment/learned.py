@@ -12,10 +12,10 @@ from ganreg import cli, io, manifest, training
 from ganreg.errors import InputError
 from ganreg.evaluate import metrics
 from ganreg.preprocess.labels import REST, mirrors
+from ganreg.preprocess.subjects import Subjects
 from ganreg.progress import mark_of
-from ganreg.register.dataset import Subjects
-from ganreg.register.losses import soft_dice_loss
 from ganreg.segment import rdnn, samples
+from ganreg.segment.losses import soft_dice_loss
 from ganreg.split import folds
 
 # part of the training subjects -> the model that segments them without having seen them
@@ -186,15 +186,7 @@ def segmenter(weights, options, structures):
         If the weights do not fit the network of `options`.
     """
     settings, modalities = options["settings"], options["modalities"]
-    device = training.choose_device(settings["device"])
-    precision = training.choose_precision(settings["precision"], device)
-    model = _build(settings, modalities, structures)
-    try:
-        model.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
-    except (RuntimeError, OSError, KeyError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{weights}: expected weights of the configured network, found otherwise: {reason}") from None
-    model.to(device, memory_format=torch.channels_last_3d).eval()
+    network = training.trained(_build(settings, modalities, structures), weights, settings)
 
     def segment(folder, subject):
         paths = Subjects(folder, modalities).paths(subject)
@@ -205,11 +197,7 @@ def segmenter(weights, options, structures):
         images = torch.stack([torch.from_numpy(np.array(volume.dataobj)) for volume in volumes.values()])
         images = samples.plain_zscore(images, mask)[None]
         box = samples.brain_box(mask)
-        with (
-            torch.inference_mode(),
-            torch.autocast(device.type, dtype=precision or torch.bfloat16, enabled=precision is not None),
-        ):
-            logits = model(images[(..., *box)].to(device))[0].float().cpu()
+        logits = network(images[(..., *box)])[0]
         found = torch.zeros(mask.shape, dtype=torch.uint8)
         found[box] = _label_map(logits, mask[box])
         opened = {str(paths[name]): io.sha256(paths[name]) for name in [*modalities, "mask"]}

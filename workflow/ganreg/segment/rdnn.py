@@ -132,15 +132,23 @@ class RDNN(nn.Module):
         self.up = nn.ModuleList(_block(a + b, b) for a, b in itertools.pairwise(turned))
         self.heads = nn.ModuleList(nn.Conv3d(width, structures, 1) for width in turned)
 
+    def _stages(self, images):
+        """Features (B, C, Z, X', Y') of each stage of the encoder, the slices padded to a multiple of `multiple`."""
+        width, height = images.shape[2:4]
+        x = functional.pad(images, (0, 0, 0, -height % self.multiple, 0, -width % self.multiple))
+        features = [self.first(x.permute(0, 1, 4, 2, 3))]
+        for layer in self.down:
+            features.append(layer(features[-1]))
+        return features
+
+    def encode(self, images):
+        """Features (B, C, Z, X', Y') of the encoder's last stage from images as `forward` takes them."""
+        return self._stages(images)[-1]
+
     def forward(self, images):
         """Logits (B, K, X, Y, Z) of the structures from images (B, M, X, Y, Z), z-scores with background 0."""
         width, height = images.shape[2:4]
-        x = functional.pad(images, (0, 0, 0, -height % self.multiple, 0, -width % self.multiple))
-        x = self.first(x.permute(0, 1, 4, 2, 3))
-        features = []
-        for layer in self.down:
-            features.append(x)
-            x = layer(x)
+        *features, x = self._stages(images)
         x = x + self.context(x)
         logits = self.heads[0](x)
         for layer, head in zip(self.up, self.heads[1:], strict=True):

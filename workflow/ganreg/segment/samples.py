@@ -41,7 +41,7 @@ class Slices(torch.utils.data.Dataset):
 
     Parameters
     ----------
-    subjects : register.dataset.Subjects
+    subjects : preprocess.subjects.Subjects
     names : list of str, the subjects; item k is of the k-th of them, in an order drawn anew for each round
     spacing : float, mm
     options : dict, or None

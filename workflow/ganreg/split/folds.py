@@ -119,7 +119,6 @@ def make_folds(subjects, split, task):
         # the subjects after the test set, around the circle: validation sets differ between folds
         others = shuffled[starts[number] :] + shuffled[: starts[number - 1]]
         validation, train = others[:held], others[held:]
-        small = [size for size in split["training_sizes"] if size < len(train)]
         # a generator of its own: the sizes wanted change no fold
         drawn = np.random.default_rng([split["seed"], number]).permutation(sorted(train)).tolist()
         if len(train) < 2:
@@ -132,7 +131,7 @@ def make_folds(subjects, split, task):
                 "test": sorted(test),
                 "pairs": task_pairs(rng, test, task),
                 "validation_pairs": _validation_pairs(rng, validation, train, task),
-                "subsets": {str(size): sorted(drawn[:size]) for size in small},
+                "subsets": {str(size): sorted(drawn[:size]) for size in split["training_sizes"]},
             }
         )
     decisive = [{key: value for key, value in fold.items() if key != "subsets"} for fold in folds]

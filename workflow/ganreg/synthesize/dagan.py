@@ -15,15 +15,15 @@ from torch import nn
 from ganreg import io, training
 from ganreg.errors import InputError
 from ganreg.preprocess.normalize import SHIFT
+from ganreg.preprocess.subjects import Subjects
 from ganreg.progress import Progress, mark_of
-from ganreg.register.dataset import Subjects
-from ganreg.register.networks import LEAK
 from ganreg.synthesize.dagan_augmentation import DaganAugmentation
 from ganreg.synthesize.samples import write_set
 
 # standard deviation of the sampled lines' density, as a fraction of k-space
 LINE_DENSITY = 1 / 6
 ADAM_BETAS = (0.5, 0.999)
+LEAK = 0.2
 
 
 def sampled_lines(size, fraction, seed):
@@ -163,7 +163,8 @@ class Slices(torch.utils.data.Dataset):
         subject = str(rng.choice(self.names))
         images, labels = _volumes(self.subjects, subject)
         # the outline is all that a slice needs, and quicker to move than structures
-        images, brain = self.augmentation(images, (labels > 0).astype(np.uint8), index)
+        outline = (labels > 0).astype(np.uint8)
+        images, brain = self.augmentation(images, outline, self.subjects.affine, index)
         levels = np.flatnonzero(brain.any(axis=(0, 1)))
         scores = _scores(images, brain)
         drawn = scores[rng.integers(len(scores), size=self.batch), :, :, rng.choice(levels, self.batch)]
@@ -246,14 +247,13 @@ def train(name, options, fold, mirrors, modalities, subjects_folder, output, cod
     )
     progress = Progress(name, options["steps"], state["step"])
     began, losses = time.monotonic() - state["seconds"], []
-    autocast = torch.autocast(device.type, dtype=precision or torch.bfloat16, enabled=precision is not None)
     for step, batch in enumerate(loader, start=state["step"]):
         state["opened"].update(batch["opened"])
         for optimizer in optimizers.values():
             optimizer.param_groups[0]["lr"] = options["learning_rate"] * 0.5 ** (4 * step // options["steps"])
         slices = batch["slices"].to(device, non_blocking=True)
         damaged = undersample(slices, generator.lines)
-        with autocast:
+        with training.autocast(device, precision):
             restored = generator(damaged)
             judged = _judged(judge(slices), real=True) + _judged(judge(restored.detach()), real=False)
         optimizers["discriminator"].zero_grad(set_to_none=True)
@@ -261,7 +261,7 @@ def train(name, options, fold, mirrors, modalities, subjects_folder, output, cod
         optimizers["discriminator"].step()
 
         judge.requires_grad_(False)
-        with autocast:
+        with training.autocast(device, precision):
             adversarial = _judged(judge(restored), real=True)
         restoration = restoration_loss(restored, slices, options)
         optimizers["generator"].zero_grad(set_to_none=True)
@@ -279,7 +279,7 @@ def train(name, options, fold, mirrors, modalities, subjects_folder, output, cod
             state["step"], state["seconds"] = step + 1, time.monotonic() - began
             means = dict(zip(("discriminator", "adversarial", "restoration"), np.mean(losses, axis=0), strict=True))
             damaged = undersample(monitored, generator.lines)
-            with torch.no_grad(), autocast:
+            with torch.no_grad(), training.autocast(device, precision):
                 restored = generator(damaged)
             errors = {"zero_filled_mse": damaged, "restored_mse": restored}
             state["history"].append(
@@ -300,6 +300,10 @@ def train(name, options, fold, mirrors, modalities, subjects_folder, output, cod
     return state["history"], state["opened"]
 
 
+def _damage_and_restore(generator, slices):
+    return generator(undersample(slices, generator.lines))
+
+
 def restorer(weights, options, size):
     """A function that under-samples and restores volumes slice by slice with a trained generator.
 
@@ -318,26 +322,16 @@ def restorer(weights, options, size):
     InputError
         If the weights do not fit the network of `options`.
     """
-    device = training.choose_device(options["device"])
-    precision = training.choose_precision(options["precision"], device)
+    # the weights hold the lines of k-space that were kept
     generator = Generator(options["features"], torch.ones(size, dtype=torch.bool))
-    try:
-        generator.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
-    except (RuntimeError, OSError, KeyError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{weights}: expected weights of the configured network, found otherwise: {reason}") from None
-    generator.to(device, memory_format=torch.channels_last).eval()
+    network = training.trained(generator, weights, options, _damage_and_restore, torch.channels_last)
 
     def restore(scores):
         modalities, width, lines, levels = scores.shape
-        slices = torch.from_numpy(np.moveaxis(scores, 3, 1).reshape(-1, 1, width, lines)).to(device)
-        with (
-            torch.inference_mode(),
-            torch.autocast(device.type, dtype=precision or torch.bfloat16, enabled=precision is not None),
-        ):
-            # a modality's slices at a time: a large grid's would not all fit
-            restored = torch.cat([generator(undersample(part, generator.lines)) for part in slices.split(levels)])
-        return np.moveaxis(restored.cpu().numpy().reshape(modalities, levels, width, lines), 1, 3)
+        slices = torch.from_numpy(np.moveaxis(scores, 3, 1).reshape(-1, 1, width, lines))
+        # a modality's slices at a time: a large grid's would not all fit
+        restored = torch.cat([network(part) for part in slices.split(levels)])
+        return np.moveaxis(restored.numpy().reshape(modalities, levels, width, lines), 1, 3)
 
     return restore
 
@@ -358,15 +352,15 @@ def sample(name, options, fold, mirrors, modalities, subjects_folder, weights, o
     subjects, names = Subjects(subjects_folder, modalities), fold["train"][: options["samples"]]
     # all are read before the first sample, so that an interrupted set tells the same of its origin
     shape = {subjects.read(subject)["dseg"].shape[1:] for subject in names}.pop()
-    affine = io.load_labels(subjects.paths(names[0])["dseg"]).affine
     opened = {**subjects.opened(*names), str(weights): io.sha256(weights)}
     # a stream of its own: the copies are others than those of the training
     augmentation = DaganAugmentation(options["augmentation"], [options["seed"], 1], mirrors)
     restore = restorer(weights, options, shape[1])
 
     def draw(number):
-        images, labels = augmentation(*_volumes(subjects, names[(number - 1) % len(names)]), number)
-        return dict(zip(modalities, restore(_scores(images, labels)), strict=True)), labels, affine
+        copied = _volumes(subjects, names[(number - 1) % len(names)])
+        images, labels = augmentation(*copied, subjects.affine, number)
+        return dict(zip(modalities, restore(_scores(images, labels)), strict=True)), labels, subjects.affine
 
     write_set(output, name, "dagan", options["samples"], draw, mark_of(options, modalities, code, opened))
     return opened

@@ -6,61 +6,19 @@ import torch
 from ganreg.preprocess.augment import flip
 from ganreg.preprocess.normalize import SHIFT, zscore
 from ganreg.spatial import warp
-
-
-def _smooth_field(shape, smoothness, rng):
-    """Gaussian random field (3, X, Y, Z) of variance 1; `smoothness`: its kernel's SD along each axis, voxels."""
-    field = rng.standard_normal((3, *shape), dtype=np.float32)
-    for axis, (size, width) in enumerate(zip(shape, smoothness, strict=True), start=1):
-        distance = np.subtract.outer(np.arange(size), np.arange(size))
-        kernel = np.exp(-0.5 * (distance / width) ** 2)
-        # rows of length 1 keep the variance at 1, at the edges too
-        kernel /= np.linalg.norm(kernel, axis=1, keepdims=True)
-        field = np.moveaxis(np.tensordot(kernel.astype(np.float32), field, axes=(1, axis)), 0, axis)
-    return field
-
-
-def random_displacement(shape, options, rng):
-    """Random rotation, shift, zoom and elastic deformation as one displacement.
-
-    Parameters
-    ----------
-    shape : three ints
-    options : dict
-        `rotation_deg` about each axis, `shift` (fraction of each side) and `zoom` (fraction): limits of uniform draws;
-        `elastic_sd`, `elastic_smoothness`: the elastic displacement's standard deviation and the kernel's, as fractions
-        of each side.
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    Tensor (1, 3, X, Y, Z), voxels
-    """
-    side = np.array(shape, dtype=np.float32).reshape(3, 1, 1, 1)
-    matrix = np.eye(3) * rng.uniform(1 - options["zoom"], 1 + options["zoom"])
-    for axis, angle in enumerate(np.deg2rad(rng.uniform(-1, 1, 3) * options["rotation_deg"])):
-        first, second = (axis + 1) % 3, (axis + 2) % 3
-        rotation = np.eye(3)
-        rotation[[first, second], [first, second]] = np.cos(angle)
-        rotation[first, second], rotation[second, first] = -np.sin(angle), np.sin(angle)
-        matrix = matrix @ rotation
-    shift = rng.uniform(-1, 1, (3, 1, 1, 1)) * options["shift"] * side
-    centred = np.indices(shape, dtype=np.float32) - (side - 1) / 2
-    linear = np.tensordot(matrix - np.eye(3), centred, axes=(1, 0)) + shift
-    elastic = _smooth_field(shape, options["elastic_smoothness"] * side.ravel(), rng) * options["elastic_sd"] * side
-    return torch.from_numpy((linear + elastic).astype(np.float32))[None]
+from ganreg.spatial.deform import deform_labels, random_displacement
 
 
 class DaganAugmentation:
     """Random copies of a subject, a function of (seed, number) alone.
 
-    Brightness, rotation, shift, zoom, elastic deformation and, in half of the copies, a flip: Yang et al. apply their
+    Brightness, rotation, zoom, shift, elastic deformation and, in half of the copies, a flip: Yang et al. apply their
     list to slices; here one draw moves the whole subject, all modalities and the labels together.
 
     Parameters
     ----------
     options : dict
-        As `random_displacement` wants them, and `gamma`, the limit of the exponent's uniform draw around 1.
+        As `deform.random_displacement` wants them, and `gamma`, the limit of the exponent's uniform draw around 1.
     seed : int or sequence of ints
     mirrors : array of ints, or None
         Structure -> its mirror, background first; None where a mirror is unknown: no flips.
@@ -69,13 +27,14 @@ class DaganAugmentation:
     def __init__(self, options, seed, mirrors=None):
         self.options, self.seed, self.mirrors = options, seed, mirrors
 
-    def __call__(self, images, labels, number):
+    def __call__(self, images, labels, affine, number):
         """Augment one subject.
 
         Parameters
         ----------
         images : dict of float32 arrays (X, Y, Z), as `normalize.zscore` gives them
         labels : uint8 array (X, Y, Z), 0 outside the brain
+        affine : array (4, 4), mm
         number : int
 
         Returns
@@ -88,8 +47,9 @@ class DaganAugmentation:
             If no brain is left.
         """
         rng = np.random.default_rng([*np.atleast_1d(self.seed), number])
-        displacement = random_displacement(labels.shape, self.options, rng)
-        moved = warp.warp_labels(torch.from_numpy(labels), displacement).numpy()
+        spacing = np.linalg.norm(affine[:3, :3], axis=0)
+        displacement = random_displacement(rng, labels.shape, spacing, self.options)
+        moved = deform_labels(labels, displacement)
         augmented = {}
         for name, data in images.items():
             gamma = rng.uniform(1 - self.options["gamma"], 1 + self.options["gamma"])

@@ -12,13 +12,13 @@ import torch
 from ganreg import cli, io, manifest
 from ganreg.errors import InputError
 from ganreg.preprocess.normalize import SHIFT
+from ganreg.preprocess.subjects import Subjects
 from ganreg.progress import Progress, mark_of
-from ganreg.register.dataset import Subjects
 from ganreg.segment.learned import map_path
 from ganreg.split import folds
 from ganreg.synthesize import realtime, schedule
 from ganreg.synthesize.pgan_networks import Critic, Generator, blended, shrink
-from ganreg.training import Checkpoint, choose_device, choose_precision, save_weights, to_device
+from ganreg.training import Checkpoint, autocast, choose_device, choose_precision, save_weights, to_device
 
 PENALTY = 10.0
 DRIFT = 1e-3
@@ -170,17 +170,13 @@ class Adversaries:
         for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
             optimiser.load_state_dict(saved)
 
-    def _autocast(self):
-        precise = self.precision is None
-        return torch.autocast(self.device.type, dtype=self.precision or torch.bfloat16, enabled=not precise)
-
     def _score(self, images, labels, stage, alpha):
-        with self._autocast():
+        with autocast(self.device, self.precision):
             return self.critic(images, labels, stage, alpha)
 
     def _fake(self, labels, stage, alpha):
         z = torch.randn(len(labels), self.options["latent"], device=self.device)
-        with self._autocast():
+        with autocast(self.device, self.precision):
             return self.generator(z, labels, stage, alpha)
 
     def critic_step(self, real, labels, stage, alpha):
@@ -229,7 +225,7 @@ class Adversaries:
         In the units of preprocessed subjects, on the stage's grid.
         """
         tensor = torch.from_numpy(labels)[None, None].to(self.device)
-        with torch.no_grad(), self._autocast():
+        with torch.no_grad(), autocast(self.device, self.precision):
             images = self.average(z.to(self.device), tensor, stage, 1.0)
         return (images + SHIFT * shrink((tensor > 0).float(), images.shape[2:]))[0].cpu()
 

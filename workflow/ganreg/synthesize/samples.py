@@ -1,7 +1,5 @@
 """Synthetic subjects on disk: the layout and the units of preprocessed subjects, so that training takes either."""
 
-import os
-import shutil
 from pathlib import Path
 
 import nibabel as nib
@@ -9,7 +7,7 @@ import numpy as np
 
 from ganreg import io
 from ganreg.preprocess import normalize
-from ganreg.progress import Progress
+from ganreg.progress import Progress, unfinished
 
 # one int16 step: a thousandth of the brain's standard deviation; the scores fit in plus and minus 32
 SCALE = 0.001
@@ -71,28 +69,16 @@ def write_set(output, name, label, count, draw, mark):
     mark : str
         Fingerprint of options, code and inputs; a part with another one is set aside.
     """
-    output = Path(output)
-    part = output.with_name(f".{output.name}.part")
-    stamp = part / "mark"
-    if part.is_dir() and (not stamp.is_file() or stamp.read_text() != mark):
-        stale = part.with_suffix(".stale")
-        shutil.rmtree(stale, ignore_errors=True)
-        part.rename(stale)
-        print(f"{name}: {part} is of another configuration, code or input: set aside", flush=True)
-    part.mkdir(parents=True, exist_ok=True)
-    stamp.write_text(mark)
-
     subjects = [f"{label}{number:04d}" for number in range(1, count + 1)]
-    # the label map is the last file of a sample
-    left = [
-        number for number, subject in enumerate(subjects, start=1) if not any(part.glob(f"sub-{subject}/anat/*_dseg*"))
-    ]
-    progress = Progress(name, count, count - len(left))
-    for number in left:
-        write_sample(part, subjects[number - 1], *draw(number))
-        progress.step()
-    progress.close()
-    stamp.unlink()
-    if output.exists():
-        shutil.rmtree(output)
-    os.replace(part, output)
+    with unfinished(output, mark, name) as part:
+        # the label map is the last file of a sample
+        left = [
+            number
+            for number, subject in enumerate(subjects, start=1)
+            if not any(part.glob(f"sub-{subject}/anat/*_dseg*"))
+        ]
+        progress = Progress(name, count, count - len(left))
+        for number in left:
+            write_sample(part, subjects[number - 1], *draw(number))
+            progress.step()
+        progress.close()

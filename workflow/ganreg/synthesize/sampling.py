@@ -8,18 +8,16 @@ import numpy as np
 import pandas as pd
 import torch
 
-from ganreg import cli, io, manifest
-from ganreg.errors import InputError
+from ganreg import cli, io, manifest, training
 from ganreg.preprocess.normalize import SHIFT
+from ganreg.preprocess.subjects import Subjects
 from ganreg.progress import mark_of
-from ganreg.register.dataset import Subjects
 from ganreg.spatial.deform import deform_image, deform_labels, random_displacement
 from ganreg.split import folds
 from ganreg.synthesize.contrast import random_contrast
 from ganreg.synthesize.pgan import Conditioned, carried
 from ganreg.synthesize.pgan_networks import Generator
 from ganreg.synthesize.samples import write_set
-from ganreg.training import choose_device, choose_precision
 
 
 def source(names, number, labels_of, options):
@@ -54,25 +52,18 @@ def generator(weights, settings, labels, modalities, shape):
     InputError
         If the weights do not fit the network of `settings`.
     """
-    device = choose_device(settings["device"])
-    precision = choose_precision(settings["precision"], device)
     widths = [stage["width"] for stage in settings["stages"]]
     model = Generator(shape, widths, settings["latent"], labels, settings["embedding"], modalities, False)
-    try:
-        model.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
-    except (RuntimeError, OSError, KeyError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{weights}: expected weights of the configured network, found otherwise: {reason}") from None
-    model.to(device).eval()
+
+    def last_stage(generator, z, labels):
+        return generator(z, labels, len(widths) - 1, 1.0)
+
+    network = training.trained(model, weights, settings, last_stage)
 
     def generate(labels, latent):
-        z = torch.from_numpy(latent.astype(np.float32))[None].to(device)
-        tensor = torch.from_numpy(np.ascontiguousarray(labels))[None, None].to(device)
-        with (
-            torch.inference_mode(),
-            torch.autocast(device.type, dtype=precision or torch.bfloat16, enabled=precision is not None),
-        ):
-            return model(z, tensor, len(widths) - 1, 1.0)[0].cpu().numpy()
+        z = torch.from_numpy(latent.astype(np.float32))[None]
+        tensor = torch.from_numpy(np.ascontiguousarray(labels))[None, None]
+        return network(z, tensor)[0].numpy()
 
     return generate
 

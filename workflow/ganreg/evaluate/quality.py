@@ -23,7 +23,7 @@ SSIM_WINDOW = 11
 
 
 def read(subjects, name):
-    """A subject from `register.dataset.Subjects`."""
+    """A subject from `preprocess.subjects.Subjects`."""
     volumes = subjects.read(name)
     images = np.concatenate([volumes[modality].numpy() for modality in subjects.modalities])
     return {"images": images, "labels": volumes["dseg"][0].numpy(), "source": (subjects.folder, name)}

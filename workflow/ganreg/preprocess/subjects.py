@@ -1,0 +1,66 @@
+"""Preprocessed subjects, real or synthetic, as the networks read them."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ganreg import io
+
+CACHE_BYTES = 4 << 30
+
+
+class Subjects:
+    """Preprocessed subjects, read when asked for and kept in memory while there is room.
+
+    Parameters
+    ----------
+    folder : Path of the preprocessed subjects, `sub-{subject}/anat/...`
+    modalities : list of str
+    samples : Path of synthetic subjects in the same layout, or None
+
+    Attributes
+    ----------
+    synthetic : list of str, the synthetic subjects
+    """
+
+    def __init__(self, folder, modalities, samples=None):
+        self.folder, self.modalities, self.samples = Path(folder), modalities, samples
+        self.synthetic = sorted(path.name.removeprefix("sub-") for path in samples.glob("sub-*")) if samples else []
+        self.cache, self.cached_bytes, self.hashes, self.affine = {}, 0, {}, None
+
+    def paths(self, subject):
+        """Paths by name: each modality, `mask`, `dseg`."""
+        folder = self.samples if subject in self.synthetic else self.folder
+        stem = str(folder / f"sub-{subject}" / "anat" / f"sub-{subject}_")
+        images = {modality: Path(f"{stem}desc-preproc_{modality}.nii.gz") for modality in self.modalities}
+        return {**images, "mask": Path(f"{stem}desc-brain_mask.nii.gz"), "dseg": Path(f"{stem}dseg.nii.gz")}
+
+    def read(self, subject):
+        """Volumes by name as tensors (1, X, Y, Z): images float32, mask float32, dseg uint8.
+
+        Raises
+        ------
+        InputError
+            If a volume is unreadable or its grid differs from the first one's.
+        """
+        if subject in self.cache:
+            return self.cache[subject]
+        volumes, first = {}, None
+        for name, path in self.paths(subject).items():
+            image = io.load_labels(path) if name in ("mask", "dseg") else io.load_image(path)
+            first = first or (image, path)
+            io.require_same_grid(*first, image, path)
+            self.hashes[str(path)] = io.sha256(path)
+            dtype = np.uint8 if name == "dseg" else np.float32
+            self.affine = first[0].affine
+            volumes[name] = torch.from_numpy(np.ascontiguousarray(np.asarray(image.dataobj), dtype=dtype))[None]
+        size = sum(volume.numel() * volume.element_size() for volume in volumes.values())
+        if self.cached_bytes + size <= CACHE_BYTES:
+            self.cache[subject] = volumes
+            self.cached_bytes += size
+        return volumes
+
+    def opened(self, *subjects):
+        """Path -> SHA-256 of the files of some subjects, as they were read."""
+        return {str(path): self.hashes[str(path)] for subject in subjects for path in self.paths(subject).values()}
