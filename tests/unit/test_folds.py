@@ -63,15 +63,23 @@ def test_a_model_that_saw_a_test_subject_is_refused(made, tmp_path):
     leaked, harmless = fold["test"][0], fold["train"][0]
     path = tmp_path / "unet_none.json"
 
-    def manifest(subject):
-        opened = {f"results/preprocess/sub-{subject}/anat/sub-{subject}_dseg.nii.gz": "0" * 64}
-        pairs.io.write_json(path, {"fold": 1, "opened": opened})
+    def files_of(subject):
+        return [tmp_path / f"sub-{subject}.nii.gz"]
 
-    manifest(harmless)
-    pairs.refuse_leakage([path], made["folds"])
-    manifest(leaked)
-    with pytest.raises(InputError, match=rf"unet_none\.json: expected no test subject .* found sub-{leaked}"):
-        pairs.refuse_leakage([path], made["folds"])
+    for subject in SUBJECTS:
+        files_of(subject)[0].write_text(f"the image of {subject}")
+
+    def manifest(subject, content):
+        opened = f"results/preprocess/sub-{subject}/anat/sub-{subject}_dseg.nii.gz"
+        pairs.io.write_json(path, {"fold": 1, "opened": {opened: pairs.io.sha256(files_of(content)[0])}})
+
+    manifest(harmless, harmless)
+    pairs.refuse_leakage([path], made["folds"], files_of)
+    # by name, and under the name of a training subject
+    for name, content in ((leaked, harmless), (harmless, leaked)):
+        manifest(name, content)
+        with pytest.raises(InputError, match=rf"unet_none\.json: expected no test subject .* found sub-{leaked}"):
+            pairs.refuse_leakage([path], made["folds"], files_of)
 
 
 def test_subsets_of_the_training_subjects_are_nested_and_change_no_fold(made):

@@ -10,6 +10,8 @@ rule evaluate_pairs:
         affines=preprocessed(f"from-template_to-{REFERENCE}_xfm.txt", ALL_SUBJECTS),
         transforms=lambda wildcards: transforms_of(wildcards.method),
         manifests=lambda wildcards: manifests_of([wildcards.method]),
+        # what no model may have seen; a method without one needs no images here
+        images=lambda wildcards: preprocessed_pairs("dseg.nii.gz") if manifests_of([wildcards.method]) else [],
         truth=(
             expand(
                 "<results>/bids/derivatives/truth/sub-{subject}/anat/sub-{subject}_{ends}_desc-true_xfm.nii.gz",

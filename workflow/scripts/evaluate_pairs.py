@@ -24,7 +24,12 @@ def main(argv=None):
     parser.add_argument("--truth", help="folder of the cohort's true fields, where there is a truth")
     args = parser.parse_args(argv)
     folds = io.read_json(args.folds)["folds"]
-    pairs.refuse_leakage(args.manifests, folds)
+
+    def files_of(subject):
+        folder = args.subjects / f"sub-{subject}" / "anat"
+        return [*folder.glob("*_desc-preproc_*.nii.gz"), folder / f"sub-{subject}_dseg.nii.gz"]
+
+    pairs.refuse_leakage(args.manifests, folds, files_of)
     transforms = {}
     for folder in args.transforms:
         # results/transforms/fold1[n3]/method[/batch1]

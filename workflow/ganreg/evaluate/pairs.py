@@ -14,14 +14,15 @@ from ganreg.progress import Progress
 from ganreg.spatial import transform_file, warp
 
 
-def refuse_leakage(manifests, folds):
-    """Refuse a model that was trained on a file of one of its fold's test subjects.
+def refuse_leakage(manifests, folds, files_of):
+    """Refuse a model that was trained on a file of one of its fold's test subjects, under whatever name.
 
     Parameters
     ----------
     manifests : list of Path
         What the models' data loaders opened: `fold`, and `opened`, path -> SHA-256.
     folds : list of dict, of `split.folds`
+    files_of : function (subject) -> paths of the subject's images and labels, as they could be trained on
 
     Raises
     ------
@@ -32,8 +33,9 @@ def refuse_leakage(manifests, folds):
     for path in manifests:
         manifest = io.read_json(path)
         for subject in by_number[manifest["fold"]]["test"]:
-            for opened in manifest["opened"]:
-                if f"sub-{subject}" in Path(opened).parts:
+            digests = {io.sha256(file) for file in files_of(subject)}
+            for opened, digest in manifest["opened"].items():
+                if f"sub-{subject}" in Path(opened).parts or digest in digests:
                     raise InputError(
                         f"{path}: expected no test subject among the training files, found sub-{subject}: {opened}"
                     )
