@@ -24,7 +24,7 @@ def overlay(ixi, **more):
         "preprocess": {"spacing": 8, "shape": [32, 32, 32]},
         "evaluation": {"spacing": 4},
         "split": {"folds": 2, "validation_subjects": 1},
-        "registration": {"methods": ["initial", "syn_mi", "unet_none"]},
+        "registration": {"methods": ["initial", "syn_mi", "unet_none"], "reference_method": "unet_none"},
         "unet": {"steps": 20, "validate_every": 10},
     }
 

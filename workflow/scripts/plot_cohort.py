@@ -13,13 +13,15 @@ def main(argv=None):
     parser = cli.add_paths(cli.parser(__doc__), "output", many=("fixed", "moving", "labels"))
     args = parser.parse_args(argv)
     rows = {"fixed": args.fixed[:SHOWN], "moving": args.moving[:SHOWN], "labels": args.labels[:SHOWN]}
+    if rows["moving"] == rows["fixed"]:
+        del rows["moving"]
     columns = len(rows["fixed"])
     described = [
         {"file": path.name, "shape": "x".join(map(str, image.shape)), "role": role}
         for role, paths in rows.items()
         for path, image in ((path, io.load(path)) for path in paths)
     ]
-    size = {"nrows": 3, "ncols": columns, "figsize": (1.7 * columns, 6)}
+    size = {"nrows": len(rows), "ncols": columns, "figsize": (1.7 * columns, 2 * len(rows))}
     options = args.options["plot"]
     with style.figure(options, args.output, pd.DataFrame(described), **size) as (_, axes):
         for column in range(columns):

@@ -16,7 +16,7 @@ SELF_SIMILARITY_PAIRS = [
 ]
 
 
-def _box_mean(image):
+def box_mean(image):
     """Mean over 3x3x3 voxels of an image (B, C, X, Y, Z), edges repeated; on a CPU faster than pooling."""
     for axis in (2, 3, 4):
         first, last = image.narrow(axis, 0, 1), image.narrow(axis, image.shape[axis] - 1, 1)
@@ -44,7 +44,7 @@ def mind(image):
         for offset in NEIGHBOURS
     }
     squares = torch.cat([(neighbours[a] - neighbours[b]) ** 2 for a, b in SELF_SIMILARITY_PAIRS], dim=1)
-    distance = _box_mean(squares)
+    distance = box_mean(squares)
     distance = distance - distance.amin(dim=1, keepdim=True)
     variance = distance.mean(dim=1, keepdim=True)
     typical = variance.mean(dim=(1, 2, 3, 4), keepdim=True).detach()

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as functional
 from torch import nn
 
+from ganreg.register import matching
 from ganreg.spatial import warp
 
 LEAK = 0.2
@@ -90,15 +91,20 @@ class RegistrationUNet(nn.Module):
         Probability of dropping a channel in the decoder, for Monte-Carlo sampling.
     integration_steps : int
         Squarings of `spatial.warp.integrate`.
+    search : list of ints, or an empty one
+        The network reads `matching.cost_volume` of this reach (voxels); empty: the two images, as in the paper.
     """
 
-    def __init__(self, features, dropout, integration_steps):
+    def __init__(self, features, dropout, integration_steps, search):
         super().__init__()
-        self.integration_steps = integration_steps
-        widths = [2, *features]
-        self.down = nn.ModuleList(
-            nn.Sequential(_convolution(a, b, stride=2), _convolution(b, b)) for a, b in itertools.pairwise(widths)
+        self.integration_steps, self.search = integration_steps, search
+        # costs lie on the half grid already
+        inputs, stride = (len(matching.displacements(search)), 1) if search else (2, 2)
+        first = nn.Sequential(_convolution(inputs, features[0], stride), _convolution(features[0], features[0]))
+        later = (
+            nn.Sequential(_convolution(a, b, stride=2), _convolution(b, b)) for a, b in itertools.pairwise(features)
         )
+        self.down = nn.ModuleList([first, *later])
         turned = list(reversed(features))
         self.up = nn.ModuleList(
             nn.Sequential(_convolution(a + b, b), nn.Dropout3d(dropout), _convolution(b, b))
@@ -108,7 +114,11 @@ class RegistrationUNet(nn.Module):
 
     def velocity(self, fixed, moving):
         """Velocity (B, 3, X/2, Y/2, Z/2) in voxels of the half grid."""
-        x = torch.cat([fixed, moving], dim=1)
+        if self.search:
+            with torch.autocast(fixed.device.type, enabled=False):
+                x = matching.cost_volume(fixed, moving, self.search)
+        else:
+            x = torch.cat([fixed, moving], dim=1)
         features = []
         for layer in self.down:
             x = layer(x)
@@ -131,4 +141,4 @@ def build(options):
     """The network that a block of the configuration describes: with `encoder` a VoxelMorph, else the U-Net."""
     if "encoder" in options:
         return VoxelMorph(options["encoder"], options["decoder"])
-    return RegistrationUNet(options["features"], options["dropout"], options["integration_steps"])
+    return RegistrationUNet(*(options[key] for key in ("features", "dropout", "integration_steps", "search")))

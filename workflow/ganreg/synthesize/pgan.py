@@ -174,50 +174,59 @@ class Adversaries:
         with autocast(self.device, self.precision):
             return self.critic(images, labels, stage, alpha)
 
-    def _fake(self, labels, stage, alpha):
+    def step(self, real, labels, stage, alpha, steps_in_stage):
+        """One step of the critic, then one of the generator: same fakes, same draw of the real-time augmentation.
+
+        Parameters
+        ----------
+        real : Tensor (B, M, *grid of the stage)
+        labels : Tensor (B, 1, X, Y, Z) on the full grid
+        stage, alpha : as `schedule.position` gives them
+        steps_in_stage : int, steps of the stage before this one
+
+        Returns
+        -------
+        dict of float: both losses and their terms
+        """
         z = torch.randn(len(labels), self.options["latent"], device=self.device)
         with autocast(self.device, self.precision):
-            return self.generator(z, labels, stage, alpha)
-
-    def critic_step(self, real, labels, stage, alpha):
-        """One step of the critic; `real` on the stage's grid. Returns its loss and the terms of it."""
-        optimiser = self.optimisers[1]
-        with torch.no_grad():
-            fake = self._fake(labels, stage, alpha)
+            fake = self.generator(z, labels, stage, alpha)
         transform = realtime.draw(len(real), self.extent_mm, self.options["augmentation"], self.device)
         moved = realtime.apply_to_labels(transform, labels)
         mask = shrink((moved > 0).float(), real.shape[2:])
-        real, fake = (realtime.apply_to_images(transform, images, mask) for images in (real, fake))
-        optimiser.zero_grad(set_to_none=True)
-        on_real, on_fake = (self._score(images, moved, stage, alpha) for images in (real, fake))
-        share = torch.rand(len(real), 1, 1, 1, 1, device=self.device)
-        penalty = gradient_penalty(lambda images: self._score(images, moved, stage, alpha), real, fake, share)
-        wasserstein = on_real.mean() - on_fake.mean()
-        loss = PENALTY * penalty - wasserstein + DRIFT * on_real.square().mean()
-        loss.backward()
-        optimiser.step()
-        return {"d_loss": loss.item(), "wasserstein": wasserstein.item(), "gradient_penalty": penalty.item()}
+        seen_real, seen_fake = (realtime.apply_to_images(transform, images, mask) for images in (real, fake))
 
-    def generator_step(self, real, labels, stage, alpha, steps_in_stage):
-        """One step of the generator and of its average. Returns its loss and the terms of it."""
-        optimiser = self.optimisers[0]
-        optimiser.zero_grad(set_to_none=True)
-        fake = self._fake(labels, stage, alpha)
-        transform = realtime.draw(len(real), self.extent_mm, self.options["augmentation"], self.device)
-        moved = realtime.apply_to_labels(transform, labels)
-        mask = shrink((moved > 0).float(), real.shape[2:])
-        self.critic.requires_grad_(False)
-        loss = -self._score(realtime.apply_to_images(transform, fake, mask), moved, stage, alpha).mean()
-        self.critic.requires_grad_(True)
+        def score_of(images):
+            return self._score(images, moved, stage, alpha)
+
+        line = self._critic_step(seen_real, seen_fake.detach(), score_of)
         # over the brain: the background is right by construction
         voxels = shrink((labels > 0).float(), real.shape[2:]).sum() * real.shape[1]
         l1 = (fake - real).abs().sum() / voxels
         # the gradient of the critic's score has length 1 for each image, whatever the grid; so has this one at weight 1
-        loss = loss + self.options["reconstruction"] * (voxels / len(real)).sqrt() * l1
-        loss.backward()
-        optimiser.step()
+        reconstruction = self.options["reconstruction"] * (voxels / len(real)).sqrt() * l1
+        loss = self._generator_step(seen_fake, score_of, reconstruction)
         update_average(self.average, self.generator, decay(steps_in_stage))
-        return {"g_loss": loss.item(), "l1": l1.item()}
+        return {**line, "g_loss": loss, "l1": l1.item()}
+
+    def _critic_step(self, real, fake, score_of):
+        self.optimisers[1].zero_grad(set_to_none=True)
+        on_real, on_fake = score_of(real), score_of(fake)
+        penalty = gradient_penalty(score_of, real, fake, torch.rand(len(real), 1, 1, 1, 1, device=self.device))
+        wasserstein = on_real.mean() - on_fake.mean()
+        loss = PENALTY * penalty - wasserstein + DRIFT * on_real.square().mean()
+        loss.backward()
+        self.optimisers[1].step()
+        return {"d_loss": loss.item(), "wasserstein": wasserstein.item(), "gradient_penalty": penalty.item()}
+
+    def _generator_step(self, fake, score_of, reconstruction):
+        self.optimisers[0].zero_grad(set_to_none=True)
+        self.critic.requires_grad_(False)
+        loss = reconstruction - score_of(fake).mean()
+        self.critic.requires_grad_(True)
+        loss.backward()
+        self.optimisers[0].step()
+        return loss.item()
 
     def preview(self, z, labels, stage):
         """Images (M, X, Y, Z) of the averaged generator at the end of a stage, from fixed z and map; on the CPU.
@@ -287,8 +296,7 @@ def train(name, options, names, data, labels, output, mark):
         batch = to_device(batch, device)
         stage, alpha = schedule.position(state["images"], stages)
         real = blended(shrink(batch["images"], networks.generator.shapes[stage]), alpha)
-        line = networks.critic_step(real, batch["labels"], stage, alpha)
-        line |= networks.generator_step(real, batch["labels"], stage, alpha, state["stage_step"])
+        line = networks.step(real, batch["labels"], stage, alpha, state["stage_step"])
         if not np.isfinite([*line.values()]).all():
             raise InputError(f"{name}: expected finite losses, found {line} at step {state['step'] + 1}")
         terms.append(line)

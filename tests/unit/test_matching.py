@@ -1,0 +1,35 @@
+"""The costs that the registration network reads: the right displacement is the cheapest, in either modality."""
+
+import pytest
+import torch
+import torch.nn.functional as functional
+
+from ganreg.register import matching
+
+
+def test_the_displacements_are_none_and_the_neighbourhoods():
+    tried = matching.displacements([1, 3])
+    assert tried[0] == (0, 0, 0)
+    assert len(tried) == len(set(tried)) == 53
+    assert {abs(step) for displacement in tried for step in displacement} == {0, 1, 3}
+
+
+@pytest.mark.parametrize("planted", [(0, 0, 0), (1, 0, -1), (-1, 1, 1), (2, 0, -2)])
+@pytest.mark.parametrize("contrast", [lambda image: image, lambda image: 1 - image**2])
+def test_a_planted_shift_is_the_cheapest_displacement_whatever_the_contrast(planted, contrast):
+    torch.manual_seed(0)
+    fixed = functional.interpolate(torch.rand(1, 1, 9, 10, 11), size=(24, 26, 28), mode="trilinear")
+    # fixed(x) = moving(x + planted)
+    moving = contrast(fixed.roll(planted, dims=(2, 3, 4)))
+    costs = matching.cost_volume(fixed, moving, [1, 2])
+    assert costs.shape == (1, 53, 12, 13, 14)
+    # what was rolled around the edge matches nothing
+    cheapest = costs[..., 2:-2, 2:-2, 2:-2].argmin(dim=1)
+    right = matching.displacements([1, 2]).index(planted)
+    assert (cheapest == right).float().mean() > 0.95
+
+
+def test_costs_of_flat_images_are_finite_and_prefer_nothing():
+    flat = torch.zeros(1, 1, 8, 8, 8)
+    costs = matching.cost_volume(flat, flat + 1, [1])
+    assert (costs == 0).all()
