@@ -26,7 +26,14 @@ NIFTYREG = {
     "levels": 2,
     "threads": 1,
 }
-UNET = {"features": [4, 4], "dropout": 0.0, "integration_steps": 3, "device": "cpu", "precision": "float32"}
+UNET = {
+    "features": [4, 4],
+    "dropout": 0.0,
+    "integration_steps": 3,
+    "search": [1],
+    "device": "cpu",
+    "precision": "float32",
+}
 VOXELMORPH = {"encoder": [4, 4], "decoder": [4, 4, 4], "device": "cpu", "precision": "float32"}
 
 
