@@ -157,7 +157,8 @@ def arm_of(method):
     """What an arm of the experiment adds to the real training subjects."""
     arm = configuration.ARMS[method]
     added = {"augmentation": config["augmentation"]} if arm["classic"] else {}
-    return added | ({"synthetic_share": config["registration"]["synthetic_share"]} if arm["samples"] else {})
+    synthetic = {key: config["registration"][key] for key in ("synthetic_share", "synthetic_subjects")}
+    return added | (synthetic if arm["samples"] else {})
 
 
 def samples_of(ends=""):

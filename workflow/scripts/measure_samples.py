@@ -32,7 +32,7 @@ def main(argv=None):
     measured = []
     for folder in args.samples:
         synthetic = Subjects(folder, modalities)
-        names = sorted(path.name.removeprefix("sub-") for path in folder.glob("sub-*"))[: args.options["subjects"]]
+        names = sorted(path.name.removeprefix("sub-") for path in folder.glob("sub-*"))[-args.options["subjects"] :]
         samples = [quality.read(synthetic, name) for name in names]
         table = quality.measure(samples, *groups, features, lambda *place: segment(*place)[0], count, args.options)
         measured.append(table.assign(fold=fold["fold"], kind=folder.name))

@@ -194,7 +194,8 @@ def as_text(table):
     """A table as it is shown: three decimals, empty where there is no value, small p values as <0.001."""
     shown = table.copy()
     for column in shown.select_dtypes("float"):
-        shown[column] = ["" if np.isnan(value) else f"{value:.3f}" for value in table[column]]
+        # z: no minus before a zero
+        shown[column] = ["" if np.isnan(value) else f"{value:z.3f}" for value in table[column]]
     if "p_holm" in table:
         shown.loc[table["p_holm"] < 0.001, "p_holm"] = "<0.001"
     return shown

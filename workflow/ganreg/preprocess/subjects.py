@@ -18,15 +18,18 @@ class Subjects:
     folder : Path of the preprocessed subjects, `sub-{subject}/anat/...`
     modalities : list of str
     samples : Path of synthetic subjects in the same layout, or None
+    limit : int, or None
+        How many of them, the first by name; None: all.
 
     Attributes
     ----------
     synthetic : list of str, the synthetic subjects
     """
 
-    def __init__(self, folder, modalities, samples=None):
+    def __init__(self, folder, modalities, samples=None, limit=None):
         self.folder, self.modalities, self.samples = Path(folder), modalities, samples
-        self.synthetic = sorted(path.name.removeprefix("sub-") for path in samples.glob("sub-*")) if samples else []
+        named = samples.glob("sub-*") if samples else []
+        self.synthetic = sorted(path.name.removeprefix("sub-") for path in named)[:limit]
         self.cache, self.cached_bytes, self.hashes, self.affine = {}, 0, {}, None
 
     def paths(self, subject):

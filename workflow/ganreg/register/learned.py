@@ -99,8 +99,8 @@ def train(name, options, fold, task, structures, subjects_folder, output, code, 
     output : Path of the weights
     code : str, fingerprint of the code
     arm : dict, or None
-        What an arm of the experiment adds to the real subjects: `augmentation`, the block of classic augmentation, and
-        `synthetic_share`, of the steps that take synthetic subjects.
+        What an arm of the experiment adds to the real subjects: `augmentation`, the block of classic augmentation;
+        `synthetic_share`, of the steps that take synthetic subjects; `synthetic_subjects`, how many there are.
     samples : Path of the synthetic subjects, or None
 
     Returns
@@ -109,7 +109,8 @@ def train(name, options, fold, task, structures, subjects_folder, output, code, 
     """
     fixed_modality, moving_modality = task["fixed"], task["moving"]
     arm = arm or {}
-    subjects = Subjects(subjects_folder, sorted({fixed_modality, moving_modality}), samples)
+    modalities = sorted({fixed_modality, moving_modality})
+    subjects = Subjects(subjects_folder, modalities, samples, arm.get("synthetic_subjects"))
     pairs = dataset.training_pairs(
         task["pairs"], fold["train"], task["atlas"], options["steps"], options["seed"],
         subjects.synthetic, arm.get("synthetic_share", 0),
