@@ -27,13 +27,9 @@ NIFTYREG = {
     "threads": 1,
 }
 UNET = {
-    "features": [4, 4],
-    "dropout": 0.0,
-    "integration_steps": 3,
-    "search": [1],
-    "device": "cpu",
+    "features": [4, 4], "dropout": 0.0, "integration_steps": 3, "instance_norm": True, "search": [1], "device": "cpu",
     "precision": "float32",
-}
+}  # fmt: skip
 VOXELMORPH = {"encoder": [4, 4], "decoder": [4, 4, 4], "device": "cpu", "precision": "float32"}
 
 

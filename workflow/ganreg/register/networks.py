@@ -19,11 +19,12 @@ class Convolution(nn.Conv3d):
     voxels a side.
     """
 
-    def __init__(self, inputs, outputs, stride=1):
-        super().__init__(inputs, outputs, 3, stride, padding=1)
+    def __init__(self, inputs, outputs, stride=1, bias=True):
+        super().__init__(inputs, outputs, 3, stride, padding=1, bias=bias)
         # torch's own start lets the signal shrink layer by layer
         nn.init.kaiming_normal_(self.weight, a=LEAK)
-        nn.init.zeros_(self.bias)
+        if bias:
+            nn.init.zeros_(self.bias)
 
     def forward(self, x):
         if x.device.type == "cpu" and min(x.shape[2:]) < 3:
@@ -32,8 +33,10 @@ class Convolution(nn.Conv3d):
         return super().forward(x)
 
 
-def _convolution(inputs, outputs, stride=1):
-    return nn.Sequential(Convolution(inputs, outputs, stride), nn.LeakyReLU(LEAK))
+def _convolution(inputs, outputs, stride=1, normalised=False):
+    # a group a channel is instance norm, which torch refuses where one voxel is left; it takes any bias away
+    norm = [nn.GroupNorm(outputs, outputs)] if normalised else []
+    return nn.Sequential(Convolution(inputs, outputs, stride, bias=not normalised), *norm, nn.LeakyReLU(LEAK))
 
 
 def _flow_layer(inputs):
@@ -91,24 +94,27 @@ class RegistrationUNet(nn.Module):
         Probability of dropping a channel in the decoder, for Monte-Carlo sampling.
     integration_steps : int
         Squarings of `spatial.warp.integrate`.
+    instance_norm : bool
+        Whether each convolution's output is normalised, channel by channel (Ulyanov et al. 2016, arXiv:1607.08022).
     search : list of ints, or an empty one
         The network reads `matching.cost_volume` of this reach (voxels); empty: the two images, as in the paper.
     """
 
-    def __init__(self, features, dropout, integration_steps, search):
+    def __init__(self, features, dropout, integration_steps, instance_norm, search):
         super().__init__()
         self.integration_steps, self.search = integration_steps, search
         # costs lie on the half grid already
         inputs, stride = (len(matching.displacements(search)), 1) if search else (2, 2)
-        first = nn.Sequential(_convolution(inputs, features[0], stride), _convolution(features[0], features[0]))
-        later = (
-            nn.Sequential(_convolution(a, b, stride=2), _convolution(b, b)) for a, b in itertools.pairwise(features)
-        )
+
+        def layer(before, after, stride=1):
+            return _convolution(before, after, stride, instance_norm)
+
+        first = nn.Sequential(layer(inputs, features[0], stride), layer(features[0], features[0]))
+        later = (nn.Sequential(layer(a, b, stride=2), layer(b, b)) for a, b in itertools.pairwise(features))
         self.down = nn.ModuleList([first, *later])
         turned = list(reversed(features))
         self.up = nn.ModuleList(
-            nn.Sequential(_convolution(a + b, b), nn.Dropout3d(dropout), _convolution(b, b))
-            for a, b in itertools.pairwise(turned)
+            nn.Sequential(layer(a + b, b), nn.Dropout3d(dropout), layer(b, b)) for a, b in itertools.pairwise(turned)
         )
         self.flow = _flow_layer(features[0])
 
@@ -141,4 +147,5 @@ def build(options):
     """The network that a block of the configuration describes: with `encoder` a VoxelMorph, else the U-Net."""
     if "encoder" in options:
         return VoxelMorph(options["encoder"], options["decoder"])
-    return RegistrationUNet(*(options[key] for key in ("features", "dropout", "integration_steps", "search")))
+    keys = ("features", "dropout", "integration_steps", "instance_norm", "search")
+    return RegistrationUNet(*(options[key] for key in keys))
