@@ -150,7 +150,7 @@ def test_augmentation_moves_image_and_labels_together_and_is_a_function_of_seed_
     image, dseg = two_sided_subject()
     unmirrored = np.arange(4, dtype=np.uint8)
     classic = augment.ClassicAugmentation({**AUGMENTATION, "probability": 0.9}, unmirrored)
-    copies = [classic({"T1w": image}, dseg, np.eye(4), number) for number in range(4)]
+    copies = [classic([({"T1w": image}, dseg)], np.eye(4), number)[0] for number in range(4)]
     for images, moved in copies:
         assert (moved != dseg).any()
         assert moved.dtype == np.uint8
@@ -160,9 +160,18 @@ def test_augmentation_moves_image_and_labels_together_and_is_a_function_of_seed_
         # structures keep their own grey values, whatever moved
         assert data[moved == 2].mean() > data[moved == 1].mean() + 1
         assert data[moved == 3].mean() < data[moved == 1].mean() - 0.5
-    again = classic({"T1w": image}, dseg, np.eye(4), 2)
+    (again,) = classic([({"T1w": image}, dseg)], np.eye(4), 2)
     np.testing.assert_array_equal(copies[2][0]["T1w"], again[0]["T1w"])
     assert (copies[0][1] != copies[1][1]).any()
+
+
+def test_the_subjects_of_a_pair_move_alike():
+    image, dseg = two_sided_subject()
+    classic = augment.ClassicAugmentation({**AUGMENTATION, "probability": 0.9}, np.array([0, 1, 3, 2], dtype=np.uint8))
+    for number in range(4):
+        (_, first), (_, second) = classic([({"T1w": image}, dseg), ({"T2w": -image}, dseg)], np.eye(4), number)
+        assert (first != dseg).any()
+        np.testing.assert_array_equal(first, second)
 
 
 def test_a_flip_swaps_structures_with_their_mirrors():

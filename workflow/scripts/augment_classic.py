@@ -18,7 +18,7 @@ def main(argv=None):
     classic = augment.ClassicAugmentation(args.options, mirrors(pd.read_csv(args.structures, sep="\t")))
     with io.atomic(args.output) as folder:
         for number in range(1, args.options["previews"] + 1):
-            augmented, augmented_labels = classic(images, labels, dseg.affine, number)
+            ((augmented, augmented_labels),) = classic([(images, labels)], dseg.affine, number)
             for name, data in augmented.items():
                 io.save(folder / f"desc-augmented{number}_{name}.nii.gz", data, dseg.affine)
             io.save(folder / f"desc-augmented{number}_dseg.nii.gz", augmented_labels, dseg.affine, np.uint8)

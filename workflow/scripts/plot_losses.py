@@ -29,8 +29,11 @@ def main(argv=None):
                 axis = axes[row][column]
                 for (fold, line), color in zip(data[data["method"] == method].groupby("fold"), colors, strict=True):
                     axis.plot(line["step"], line[key], color=color, linewidth=1.2, label=f"fold {fold}")
-                axis.set_title(f"{style.name_of(method)}: {title}")
                 axis.grid(alpha=0.3)
+                if row == 0:
+                    axis.set_title(title)
+                if column == 0:
+                    axis.set_ylabel(style.name_of(method))
                 if row == len(methods) - 1:
                     axis.set_xlabel("step")
         axes[0][2].legend(frameon=False)

@@ -45,7 +45,7 @@ def build_transform(options):
 
 
 class ClassicAugmentation:
-    """Random copies of a subject, a function of (seed, number) alone.
+    """Random copies of subjects, a function of (seed, number) alone.
 
     Parameters
     ----------
@@ -58,34 +58,35 @@ class ClassicAugmentation:
         self.options, self.mirrors = options, mirrors
         self.transform = build_transform(options)
 
-    def __call__(self, images, labels, affine, number):
-        """Augment one subject.
+    def __call__(self, subjects, affine, number):
+        """Augment one subject, or those of a pair together: all move alike, so that a pair stays as far apart as it is.
 
         Parameters
         ----------
-        images : dict of float32 arrays (X, Y, Z), as `normalize.zscore` gives them
-        labels : uint8 array (X, Y, Z), 0 outside the brain
-        affine : array (4, 4), mm
+        subjects : list of (images, labels)
+            images : dict of float32 arrays (X, Y, Z), as `normalize.zscore` gives them; labels : uint8 array (X, Y, Z),
+            0 outside the brain.
+        affine : array (4, 4), mm, of all
         number : int or sequence of ints
 
         Returns
         -------
-        images, labels : of the same kind; images normalised anew, 0 where the label is 0
+        list of the same kind; images normalised anew, 0 where the label is 0
         """
         rng = np.random.default_rng([self.options["seed"], *np.atleast_1d(number)])
-        subject = torchio.Subject(
-            dseg=torchio.LabelMap(tensor=torch.from_numpy(labels)[None], affine=affine),
-            **{
-                name: torchio.ScalarImage(tensor=torch.from_numpy(data)[None], affine=affine)
-                for name, data in images.items()
-            },
-        )
+        volumes = {}
+        for place, (images, labels) in enumerate(subjects):
+            volumes[f"dseg{place}"] = torchio.LabelMap(tensor=torch.from_numpy(labels)[None], affine=affine)
+            for name, data in images.items():
+                volumes[f"{name}{place}"] = torchio.ScalarImage(tensor=torch.from_numpy(data)[None], affine=affine)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(rng.integers(2**31)))
-            moved = self.transform(subject)
-        # some transforms hand back floating-point labels
-        labels = moved["dseg"].data[0].numpy().astype(labels.dtype)
-        images = {name: zscore(moved[name].data[0].numpy(), labels > 0, name) for name in images}
-        if self.mirrors is not None and rng.random() < self.options["probability"]:
-            images, labels = flip(images, labels, self.mirrors)
-        return images, labels
+            moved = self.transform(torchio.Subject(volumes))
+        flipped = self.mirrors is not None and rng.random() < self.options["probability"]
+        augmented = []
+        for place, (images, labels) in enumerate(subjects):
+            # some transforms hand back floating-point labels
+            own = moved[f"dseg{place}"].data[0].numpy().astype(labels.dtype)
+            copies = {name: zscore(moved[f"{name}{place}"].data[0].numpy(), own > 0, name) for name in images}
+            augmented.append(flip(copies, own, self.mirrors) if flipped else (copies, own))
+        return augmented

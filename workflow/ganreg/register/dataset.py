@@ -22,7 +22,7 @@ class Pairs(torch.utils.data.Dataset):
         flips.
     seed : int, of the flips
     classic : augment.ClassicAugmentation, or None
-        Augments both subjects of an item, each in its own way.
+        Augments both subjects of an item, alike in space.
     """
 
     def __init__(self, subjects, pairs, fixed_modality, moving_modality, mirrors=None, seed=0, classic=None):
@@ -33,20 +33,26 @@ class Pairs(torch.utils.data.Dataset):
     def __len__(self):
         return len(self.pairs)
 
-    def _read(self, subject, modality, number):
-        """Image, mask and labels (1, 1, X, Y, Z) of one subject, augmented where wanted."""
-        volumes = self.subjects.read(subject)
+    def _read(self, index, subjects):
+        """Image, mask and labels (1, 1, X, Y, Z) of the fixed and the moving subject, augmented where wanted."""
+        volumes = [self.subjects.read(subject) for subject in subjects]
+        modalities = self.fixed_modality, self.moving_modality
         if self.classic is None:
-            return volumes[modality][None], volumes["mask"][None], volumes["dseg"][None]
-        images, labels = {modality: volumes[modality][0].numpy()}, volumes["dseg"][0].numpy()
-        images, labels = self.classic(images, labels, self.subjects.affine, number)
-        labels = torch.from_numpy(labels)[None, None]
-        return torch.from_numpy(images[modality])[None, None], (labels > 0).float(), labels
+            read = [(each[name], each["mask"], each["dseg"]) for each, name in zip(volumes, modalities, strict=True)]
+            return [[volume[None] for volume in each] for each in read]
+        plain = [
+            ({name: each[name][0].numpy()}, each["dseg"][0].numpy())
+            for each, name in zip(volumes, modalities, strict=True)
+        ]
+        augmented = []
+        for name, (images, labels) in zip(modalities, self.classic(plain, self.subjects.affine, index), strict=True):
+            labels = torch.from_numpy(labels)[None, None]
+            augmented.append((torch.from_numpy(images[name])[None, None], (labels > 0).float(), labels))
+        return augmented
 
     def __getitem__(self, index):
         moving, fixed = self.pairs[index]
-        fixed_image, mask, fixed_labels = self._read(fixed, self.fixed_modality, [index, 0])
-        moving_image, _, moving_labels = self._read(moving, self.moving_modality, [index, 1])
+        (fixed_image, mask, fixed_labels), (moving_image, _, moving_labels) = self._read(index, (fixed, moving))
         item = {"fixed": fixed_image, "moving": moving_image, "mask": mask}
         item |= {"fixed_labels": fixed_labels, "moving_labels": moving_labels}
         # a function of seed and index, so that resumed training sees what uninterrupted training does

@@ -139,9 +139,12 @@ def train(name, options, fold, structures, subjects_folder, output, code):
     -------
     history, opened : as `training.train` gives them
     """
-    settings, modalities = options["settings"], options["modalities"]
+    modalities = options["modalities"]
     subjects, names = Subjects(subjects_folder, modalities), parts(fold["train"])[options["part"]]
-    steps = samples.Slices(subjects, names, options["spacing"], settings, mirrors(structures))
+    # as many rounds for a part as for all
+    steps = max(1, round(options["settings"]["steps"] * len(names) / len(fold["train"])))
+    settings = {**options["settings"], "steps": steps}
+    training_slices = samples.Slices(subjects, names, options["spacing"], settings, mirrors(structures))
     validation = samples.Slices(subjects, fold["validation"], options["spacing"])
     counts = sum(
         torch.bincount(subjects.read(subject)["dseg"].flatten(), minlength=len(structures) + 1)[1:] for subject in names
@@ -156,7 +159,7 @@ def train(name, options, fold, structures, subjects_folder, output, code):
     loss_of = loss_function(settings, class_weights(settings["class_weights"], counts.numpy()))
     mark = mark_of(options, code, inputs)
     title = f"{name} fold {fold['fold']}"
-    return training.train(title, model, steps, validation, loss_of, score_of, settings, output, mark)
+    return training.train(title, model, training_slices, validation, loss_of, score_of, settings, output, mark)
 
 
 def run_training(parser, argv):
