@@ -105,3 +105,15 @@ def test_a_gain_is_the_arm_minus_what_it_is_compared_with():
 def test_small_p_values_are_not_shown_as_zero():
     shown = tables.as_text(pd.DataFrame({"method": ["a", "b", "c"], "p_holm": [1e-5, 0.04, np.nan]}))
     assert list(shown["p_holm"]) == ["<0.001", "0.040", ""]
+
+
+def test_dice_by_training_size_reads_the_number_from_the_methods_name():
+    values = {"unet_none": two_folds(), "unet_none_n3": two_folds(-0.2), "unet_proposed_n6": two_folds(-0.1)}
+    compared = ["unet_none", "unet_proposed"]
+    found = tables.by_training_size(long_table(values), compared, 10, OPTIONS)
+    assert list(found["method"]) == ["unet_none", "unet_none", "unet_proposed"]
+    assert found["training_subjects"].tolist() == [3, 10, 6]
+    whole = (0.6 + 0.8 + 0.5) / 3
+    assert found["dice_mean"].tolist() == pytest.approx([whole - 0.2, whole, whole - 0.1])
+    assert (found["ci_low"] <= found["dice_mean"]).all()
+    assert (found["dice_mean"] <= found["ci_high"]).all()

@@ -180,8 +180,7 @@ rule plot_training_sizes:
         options=plot_options(
             compared=COMPARED_SIZES,
             exclude=config["evaluation"]["exclude"],
-            bootstrap=config["evaluation"]["bootstrap"],
-            seed=config["evaluation"]["seed"],
+            evaluation={key: config["evaluation"][key] for key in ("bootstrap", "seed")},
         ),
         code=code("plot_training_sizes", "report"),
     shell:

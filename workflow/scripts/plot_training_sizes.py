@@ -7,34 +7,17 @@ from ganreg.evaluate import tables
 from ganreg.report import style
 
 
-def measure(paths, folds, options):
-    """A line for each method and number of training subjects: mean Dice over test subjects and its interval."""
-    rows = []
-    for path in paths:
-        long = pd.read_csv(path)
-        long = long[~long["structure"].isin(options["exclude"])]
-        name = long["method"].iloc[0]
-        method, size = next(
-            ((base, name.removeprefix(f"{base}_n")) for base in options["compared"] if name.startswith(f"{base}_n")),
-            (name, None),
-        )
-        dice = tables.subject_means(long, "dice")[name]
-        fold_of = dice.index.get_level_values("fold").to_numpy()
-        interval = tables.bootstrap_interval(dice.to_numpy(), fold_of, options["bootstrap"], options["seed"])
-        subjects = int(size) if size else min(len(fold["train"]) for fold in folds)
-        row = {"method": method, "training_subjects": subjects, "dice_mean": dice.mean()}
-        rows.append({**row, "ci_low": interval[0], "ci_high": interval[1]})
-    return pd.DataFrame(rows).sort_values(["method", "training_subjects"])
-
-
 def main(argv=None):
     parser = cli.add_paths(cli.parser(__doc__), "folds", "output", many=("structures",))
     args = parser.parse_args(argv)
-    data = measure(args.structures, io.read_json(args.folds)["folds"], args.options)
-    options = args.options["plot"]
+    options, compared = args.options["plot"], args.options["compared"]
+    structures = pd.concat([pd.read_csv(path) for path in args.structures])
+    structures = structures[~structures["structure"].isin(args.options["exclude"])]
+    # folds may differ by one subject
+    whole = min(len(fold["train"]) for fold in io.read_json(args.folds)["folds"])
+    data = tables.by_training_size(structures, compared, whole, args.options["evaluation"])
     with style.figure(options, args.output, data, figsize=(4.6, 3.2)) as (_, axes):
         axis = axes[0][0]
-        compared = args.options["compared"]
         for place, (method, color) in enumerate(zip(compared, style.colors(options, len(compared)), strict=True)):
             own = data[data["method"] == method]
             errors = [own["dice_mean"] - own["ci_low"], own["ci_high"] - own["dice_mean"]]

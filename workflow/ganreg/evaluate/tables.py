@@ -152,6 +152,33 @@ def gains(structures, contrasts, dataset, options):
     return table
 
 
+def by_training_size(structures, compared, training_subjects, options):
+    """Mean Dice of methods that were trained on different numbers of subjects.
+
+    Parameters
+    ----------
+    structures : pandas.DataFrame, long table; `method` is one of `compared`, or, as in unet_none_n3, with a number of
+        training subjects
+    compared : list of str
+    training_subjects : int, of the methods without a number
+    options : dict, block `evaluation`
+
+    Returns
+    -------
+    pandas.DataFrame: method, training_subjects, dice_mean, ci_low, ci_high (95 %, over subjects within folds)
+    """
+    means, rows = subject_means(structures, "dice"), []
+    for name in structures["method"].unique():
+        dice = means[name]
+        method = next(base for base in compared if name == base or name.startswith(f"{base}_n"))
+        size = int(name.removeprefix(f"{method}_n")) if name != method else training_subjects
+        folds = dice.index.get_level_values("fold").to_numpy()
+        low, high = bootstrap_interval(dice.to_numpy(), folds, options["bootstrap"], options["seed"])
+        row = {"method": method, "training_subjects": size, "dice_mean": dice.mean()}
+        rows.append({**row, "ci_low": low, "ci_high": high})
+    return pd.DataFrame(rows).sort_values(["method", "training_subjects"], ignore_index=True)
+
+
 def table2(structures, methods, dataset, paper):
     """Mean Dice over subjects by fold (Table 2); sd is over the folds.
 
