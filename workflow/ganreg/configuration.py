@@ -32,7 +32,18 @@ CONTRASTS = [
     ("unet_proposed", "unet_classic"),
     ("unet_proposed", "unet_random_contrast"),
     ("unet_proposed", "unet_dagan"),
+    ("unet_none_refined", "unet_none"),
+    ("unet_proposed_refined", "unet_proposed"),
+    ("unet_proposed_refined", "unet_none_refined"),
 ]
+
+
+REFINED = "_refined"
+
+
+def network(method):
+    """The trained network behind a method: that of unet_none_refined is unet_none."""
+    return method.removesuffix(REFINED)
 
 
 def canonical(block):

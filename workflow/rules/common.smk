@@ -68,7 +68,8 @@ SYN = [method for method in METHODS if method.startswith("syn_")]
 NIFTYREG = [method for method in METHODS if method.startswith("niftyreg_")]
 BATCHED = SYN + NIFTYREG
 VOXELMORPH = [method for method in METHODS if method.startswith("voxelmorph")]
-UNET = [method for method in METHODS if method.startswith("unet_")]
+# the networks behind the methods: that of a refined one is the one that is refined
+UNET = list(dict.fromkeys(configuration.network(method) for method in METHODS if method.startswith("unet_")))
 KINDS = list(dict.fromkeys(kind for method in UNET if (kind := configuration.ARMS[method]["samples"])))
 CONTRASTS = [pair for pair in configuration.CONTRASTS if {*pair} <= {*METHODS}]
 
@@ -178,16 +179,22 @@ def network_of(method):
 
 def manifests_of(methods):
     """Manifests of the trained models of some methods."""
-    trained = [method for method in methods if method in VOXELMORPH + UNET + SIZED]
+    networks = dict.fromkeys(map(configuration.network, methods))
+    trained = [method for method in networks if method in VOXELMORPH + UNET + SIZED]
     return [path for method in trained for path in in_folds("<results>/models/fold{fold}/{method}.json", method)]
 
 
-def registration_options(settings, batched=False):
+def registration_options(settings, batched=False, **more):
     """What a register script is handed, as one string; the method's own block and what both images are."""
-    block = {"settings": settings, "fixed": TASK["fixed"], "moving": TASK["moving"]}
+    block = {"settings": settings, "fixed": TASK["fixed"], "moving": TASK["moving"], **more}
     if batched:
         block["pairs_per_batch"] = config["registration"]["pairs_per_batch"]
     return canonical(block)
+
+
+def refinement_of(method):
+    """The block `refinement`, where the method has one."""
+    return {} if configuration.network(method) == method else {"refinement": config["refinement"]}
 
 
 def transforms_output(path):

@@ -233,7 +233,7 @@ rule register_unet:
     input:
         images=preprocessed_pairs(),
         folds="<results>/split/folds.json",
-        weights="<results>/models/fold{fold}/{method}.pt",
+        weights=lambda wildcards: f"<results>/models/fold{wildcards.fold}/{configuration.network(wildcards.method)}.pt",
     output:
         transforms_output("<results>/transforms/fold{fold}/{method}"),
     log:
@@ -248,7 +248,7 @@ rule register_unet:
     resources:
         gpu=1,
     params:
-        options=lambda wildcards: registration_options(network_of(wildcards.method)),
+        options=lambda wildcards: registration_options(network_of(wildcards.method), **refinement_of(wildcards.method)),
         code=code("register_unet", "torch"),
         subjects=subjects_folder,
     shell:

@@ -33,12 +33,13 @@ def main(argv=None):
     options = args.options["plot"]
     edges = [edge for edge in rule_graph(args.snakefile, os.environ["GANREG_CONFIG"]) if "all" not in edge]
     graph = networkx.transitive_reduction(networkx.DiGraph(edges))
-    for layer, generation in enumerate(networkx.topological_generations(graph)):
-        for rule in generation:
+    layers = list(networkx.topological_generations(graph))
+    for layer, rules in enumerate(layers):
+        for rule in rules:
             graph.nodes[rule]["layer"] = -layer
     position = networkx.multipartite_layout(graph, subset_key="layer", align="horizontal")
     data = pd.DataFrame(sorted(edges), columns=["from", "to"])
-    with style.figure(options, args.output, data, figsize=(9, 6.5)) as (_, axes):
+    with style.figure(options, args.output, data, figsize=(9, 0.7 * len(layers))) as (_, axes):
         axis = axes[0][0]
         axis.set_axis_off()
         axis.margins(0.08, 0.05)

@@ -14,6 +14,7 @@ from ganreg.preprocess.labels import REST
 from ganreg.preprocess.subjects import Subjects
 from ganreg.progress import mark_of
 from ganreg.register import dataset, losses, networks
+from ganreg.register.refine import refine
 from ganreg.segment.losses import soft_dice_loss
 from ganreg.spatial import transform_file, warp
 from ganreg.split import folds
@@ -137,21 +138,34 @@ def train(name, options, fold, task, structures, subjects_folder, output, code, 
     return training.train(title, model, steps, validation, loss_of, score_of, options, output, mark)
 
 
-def registrar(weights, options):
+def registrar(weights, options, refinement=None):
     """A function (fixed path, moving path, output) that registers one pair with a trained network.
+
+    Parameters
+    ----------
+    weights : Path
+    options : dict, the network's block of the configuration
+    refinement : dict, or None
+        Block `refinement`: the U-Net's velocity is refined on the pair.
 
     Raises
     ------
     InputError
         If the weights do not fit the network of `options`.
     """
-    network = training.trained(networks.build(options), weights, options)
+    model = networks.build(options)
+    network = training.trained(model, weights, options, networks.RegistrationUNet.velocity if refinement else None)
+    device = training.choose_device(options["device"])
 
     def register(fixed_path, moving_path, output):
         fixed, moving = io.load_image(fixed_path), io.load_image(moving_path)
         io.require_same_grid(fixed, fixed_path, moving, moving_path)
         tensors = [torch.from_numpy(np.asarray(image.dataobj))[None, None] for image in (fixed, moving)]
-        transform_file.write_transform(output, network(*tensors)[0].numpy(), fixed.affine)
+        found = network(*tensors)
+        if refinement:
+            tensors = [each.to(device) for each in tensors]
+            found = model.displacement(refine(found.to(device), model.displacement, *tensors, refinement)).cpu()
+        transform_file.write_transform(output, found[0].numpy(), fixed.affine)
 
     return register
 

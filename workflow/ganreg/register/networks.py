@@ -135,12 +135,16 @@ class RegistrationUNet(nn.Module):
             x = layer(torch.cat([x, features.pop()], dim=1))
         return self.flow(x).float()
 
-    def forward(self, fixed, moving):
-        """Displacement (B, 3, X, Y, Z) in voxels from two images (B, 1, X, Y, Z)."""
-        velocity = self.velocity(fixed, moving)
+    def displacement(self, velocity):
+        """Displacement (B, 3, X, Y, Z) in voxels of the image grid from a velocity on the half grid."""
         # integration multiplies small numbers: bfloat16 would not do
         with torch.autocast(velocity.device.type, enabled=False):
-            return warp.resize(warp.integrate(velocity, self.integration_steps), fixed.shape[2:])
+            integrated = warp.integrate(velocity, self.integration_steps)
+            return warp.resize(integrated, [2 * side for side in velocity.shape[2:]])
+
+    def forward(self, fixed, moving):
+        """Displacement (B, 3, X, Y, Z) in voxels from two images (B, 1, X, Y, Z)."""
+        return self.displacement(self.velocity(fixed, moving))
 
 
 def build(options):

@@ -31,6 +31,8 @@ NAMES = {
     "unet_dagan": "U-Net + DAGAN",
     "unet_pgan": "U-Net + PGAN",
     "unet_proposed": "U-Net + PGAN + classic",
+    "unet_none_refined": "U-Net, refined",
+    "unet_proposed_refined": "U-Net + PGAN + classic, refined",
 }
 
 

@@ -1,0 +1,40 @@
+"""Refinement at test time: it finds what the network has left, and does not move what is right."""
+
+import pytest
+import torch
+import torch.nn.functional as functional
+
+from ganreg.register.networks import RegistrationUNet
+from ganreg.register.refine import refine
+from ganreg.spatial import warp
+
+OPTIONS = {"similarity": "mind", "diffusion": 0.1, "steps": 60, "learning_rate": 0.05}
+MODEL = RegistrationUNet([4], 0.0, 5, True, [1])
+
+
+def image(side=24, margin=4):
+    """Smooth texture in a box, 0 outside, as preprocessed brains are."""
+    torch.manual_seed(0)
+    texture = functional.interpolate(torch.rand(1, 1, 7, 7, 7), size=(side - 2 * margin,) * 3, mode="trilinear")
+    return functional.pad(1 + texture, (margin,) * 6)
+
+
+@pytest.mark.parametrize("contrast", [lambda data: data, lambda data: 3 - data])
+def test_a_planted_shift_is_found_whatever_the_contrast(contrast):
+    # fixed(x) = moving(x + shift)
+    shift = torch.tensor([1.0, -0.5, 0.75]).view(1, 3, 1, 1, 1)
+    moving = image()
+    fixed = warp.warp(moving, shift.expand(1, 3, 24, 24, 24))
+    fixed = torch.where(fixed > 0, contrast(fixed), 0)
+    velocity = refine(torch.zeros(1, 3, 12, 12, 12), MODEL.displacement, fixed, moving, OPTIONS)
+    found = MODEL.displacement(velocity)[..., 8:-8, 8:-8, 8:-8].mean(dim=(2, 3, 4))
+    torch.testing.assert_close(found, shift.view(1, 3), atol=0.15, rtol=0)
+
+
+def test_a_pair_that_matches_stays_and_the_start_is_left_as_it_was():
+    start = torch.zeros(1, 3, 12, 12, 12)
+    velocity = refine(start, MODEL.displacement, image(), image(), OPTIONS)
+    # Adam takes steps of one size, however small the gradient
+    assert MODEL.displacement(velocity).abs().mean() < 0.05
+    assert (start == 0).all()
+    assert not velocity.requires_grad
