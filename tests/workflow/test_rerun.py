@@ -75,8 +75,9 @@ def test_the_steps_of_a_gan_plan_it_its_samples_and_the_arms_that_train_on_them(
 def test_two_swapped_values_in_a_block_plan_what_uses_it(project):
     # as an unordered set of values, nothing would have changed
     config = yaml.safe_load((project / "config.yaml").read_text())["unet"]
-    change(project, "unet.diffusion", config["dice"])
-    change(project, "unet.dice", config["diffusion"])
+    assert config["bending"] != config["dice"]
+    change(project, "unet.bending", config["dice"])
+    change(project, "unet.dice", config["bending"])
     assert planned(project) == {"train_unet", *AFTER_UNET}
 
 
@@ -103,7 +104,8 @@ def test_logic_in_a_module_plans_those_who_import_it(project):
 
 
 def test_a_mistake_in_the_configuration_is_one_line(project):
-    change(project, "registration.methods", ["initial", "elastix"])
+    preset = project / "presets" / "smoke.yaml"
+    preset.write_text(preset.read_text().replace("    - syn_mi\n", "    - elastix\n"))
     result = snakemake(project, "--configfile", "presets/smoke.yaml", "--dry-run", "--nolock")
     assert result.returncode != 0
     lines = [line for line in result.stderr.splitlines() if "elastix" in line]

@@ -31,8 +31,8 @@ def cost_volume(fixed, moving, reach):
     """Mean squared difference of MIND descriptors under each displacement, on every other voxel of the fixed image.
 
     Descriptors are alike across modalities where anatomy is, so that a network that reads costs has not to learn how
-    one modality looks in the other; the same volume is what ConvexAdam searches (Siebert et al. 2021,
-    doi:10.1007/978-3-030-97281-3_24). The mean over displacements is taken off: what counts is which is the best.
+    one modality looks in the other; ConvexAdam (Siebert, Hansen and Heinrich 2021) searches such a volume. The mean
+    over displacements is taken off: what counts is which is the best.
 
     Parameters
     ----------
