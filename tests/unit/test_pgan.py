@@ -18,6 +18,7 @@ from ganreg.segment.learned import map_path
 from ganreg.spatial import deform
 from ganreg.spatial.jacobian import jacobian_determinant
 from ganreg.synthesize import contrast, pgan, pgan_networks, realtime, samples, sampling, schedule
+from ganreg.synthesize.pgan_networks import Condition
 
 STAGES = [
     {"width": 6, "batch": 3, "fade_in": 0, "steady": 8},
@@ -123,9 +124,9 @@ def test_networks_work_on_the_stage_grids_of_an_uneven_shape():
     generator = pgan_networks.Generator(shape, [3, 2], 2, 1, 2, 2, checkpointing=False)
     critic = pgan_networks.Critic(shape, [3, 2], 1, 2, 2, checkpointing=False)
     for stage, expected in enumerate([(8, 16, 12), shape]):
-        images = generator(torch.randn(1, 2), labels, stage, 0.5)
+        images = generator(torch.randn(1, 2), Condition(labels), stage, 0.5)
         assert images.shape == (1, 2, *expected)
-        assert critic(images, labels, stage, 0.5).shape == (1,)
+        assert critic(images, Condition(labels), stage, 0.5).shape == (1,)
 
 
 def test_equalised_layers_hold_unit_weights_and_scale_when_run():
@@ -165,11 +166,12 @@ def test_memberships_are_averaged_one_hot_labels(batch):
     _, labels = batch
     one_hot = functional.one_hot(labels[:, 0].long(), LABELS + 1).movedim(-1, 1).float()
     shape = (SIDE // 4,) * 3
-    found = pgan_networks.memberships(labels, shape, LABELS + 1)
+    condition = Condition(labels)
+    found = condition.memberships(shape, LABELS + 1)
     torch.testing.assert_close(found.movedim(-1, 1), functional.avg_pool3d(one_hot, 4))
     torch.testing.assert_close(pgan_networks.shrink(one_hot, shape), functional.avg_pool3d(one_hot, 4))
     embedding = pgan_networks.Embedding(LABELS, 2)
-    fine, coarse = embedding(labels, labels.shape[2:]), embedding(labels, shape)
+    fine, coarse = embedding(condition, labels.shape[2:]), embedding(condition, shape)
     torch.testing.assert_close(functional.avg_pool3d(fine, 4), coarse)
 
 
@@ -178,11 +180,11 @@ def test_a_stage_fades_in_from_the_one_before(networks, batch, stage):
     generator, critic = networks
     z, _ = batch
     inside = torch.ones(2, 1, SIDE, SIDE, SIDE, dtype=torch.uint8)
-    before, at_zero = generator(z, inside, stage - 1, 1.0), generator(z, inside, stage, 0.0)
+    before, at_zero = generator(z, Condition(inside), stage - 1, 1.0), generator(z, Condition(inside), stage, 0.0)
     torch.testing.assert_close(at_zero, pgan_networks.grow(before))
     images = torch.randn_like(at_zero)
-    scores = critic(pgan_networks.halve(images), inside, stage - 1, 1.0)
-    torch.testing.assert_close(critic(images, inside, stage, 0.0), scores)
+    scores = critic(pgan_networks.halve(images), Condition(inside), stage - 1, 1.0)
+    torch.testing.assert_close(critic(images, Condition(inside), stage, 0.0), scores)
     torch.testing.assert_close(pgan_networks.blended(images, 0.0), pgan_networks.grow(pgan_networks.halve(images)))
     assert pgan_networks.blended(images, 1.0) is images
 
@@ -192,14 +194,16 @@ def test_the_background_is_0_and_the_map_conditions_both_networks(networks, batc
     generator, critic = networks
     z, labels = batch
     labels[:, :, :5] = 0
-    images = generator(z, labels, stage, alpha)
+    images = generator(z, Condition(labels), stage, alpha)
     outside = pgan_networks.shrink((labels > 0).float(), images.shape[2:]).expand_as(images) == 0
     assert outside.any()
     assert (images[outside] == 0).all()
     assert images[~outside].abs().max() > 0
     other = torch.where(labels == 3, 1, labels)
-    assert (generator(z, other, stage, alpha) - images).abs().max() > 1e-3
-    assert (critic(images, other, stage, alpha) - critic(images, labels, stage, alpha)).abs().max() > 1e-4
+    assert (generator(z, Condition(other), stage, alpha) - images).abs().max() > 1e-3
+    assert (
+        critic(images, Condition(other), stage, alpha) - critic(images, Condition(labels), stage, alpha)
+    ).abs().max() > 1e-4
 
 
 def test_gradient_penalty_of_a_known_score():
@@ -218,7 +222,7 @@ def test_gradient_penalty_of_the_critic_against_finite_differences(networks, bat
     real, fake, share = torch.randn(2, 2, 8, 8, 8), torch.randn(2, 2, 8, 8, 8), torch.rand(2, 1, 1, 1, 1)
 
     def score_of(images):
-        return critic(images, labels, 1, 0.6)
+        return critic(images, Condition(labels), 1, 0.6)
 
     def norms(images, step=1e-2):
         """Length of each image's gradient, from the slope along it."""
@@ -244,9 +248,9 @@ def test_gradient_penalty_reaches_every_layer_of_the_critic(networks, batch):
     _, labels = batch
     real, fake, share = torch.randn(2, 2, 8, 8, 8), torch.randn(2, 2, 8, 8, 8), torch.rand(2, 1, 1, 1, 1)
     between = torch.lerp(real, fake, share).requires_grad_()
-    (gradient,) = torch.autograd.grad(critic(between, labels, 1, 1.0).sum(), between)
+    (gradient,) = torch.autograd.grad(critic(between, Condition(labels), 1, 1.0).sum(), between)
     norm = gradient.flatten(1).norm(dim=1)
-    pgan.gradient_penalty(lambda images: critic(images, labels, 1, 1.0), real, fake, share).backward()
+    pgan.gradient_penalty(lambda images: critic(images, Condition(labels), 1, 1.0), real, fake, share).backward()
     # without biases the score is proportional to the weights of each layer (Euler's theorem)
     expected = (2 * (norm - 1) * norm).mean()
     layers = [critic.from_images[1], *critic.stages[0].layers, critic.last, critic.hidden, critic.score]
@@ -261,8 +265,8 @@ def test_checkpointing_changes_memory_not_gradients(networks, batch):
     gradients = []
     for critic.checkpointing in (False, True):
         critic.zero_grad()
-        loss = pgan.gradient_penalty(lambda images: critic(images, labels, 2, 0.5), real, fake, share)
-        (loss + critic(real, labels, 2, 0.5).mean()).backward()
+        loss = pgan.gradient_penalty(lambda images: critic(images, Condition(labels), 2, 0.5), real, fake, share)
+        (loss + critic(real, Condition(labels), 2, 0.5).mean()).backward()
         gradients.append([each.grad.clone() for each in critic.parameters() if each.grad is not None])
     for plain, recomputed in zip(*gradients, strict=True):
         torch.testing.assert_close(recomputed, plain)

@@ -132,8 +132,8 @@ def test_bad_label_tables_are_refused(tmp_path, text, message):
         labels.read_table(path)
 
 
-AUGMENTATION = {"seed": 3, "scale": 0.1, "rotation_deg": 20, "elastic_mm": 3, "downsampling": 1.5, "bias": 0.1}
-AUGMENTATION |= {"log_gamma": 0.1, "probability": 1.0}
+AUGMENTATION = {"seed": 3, "scale": 0.1, "rotation_deg": 20, "elastic_spacing_mm": 8, "elastic_sd_mm": 1}
+AUGMENTATION |= {"downsampling": 1.5, "bias": 0.1, "log_gamma": 0.1, "probability": 1.0}
 
 
 def two_sided_subject():

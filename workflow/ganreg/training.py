@@ -92,7 +92,28 @@ def save_weights(path, weights):
         torch.save({key: value.cpu().contiguous() for key, value in weights.items()}, beside)
 
 
-def trained(model, weights, options, call=None, memory_format=torch.channels_last_3d):
+def place(model, device):
+    """The model on a device, in the memory layout that its convolutions are fast in.
+
+    Channels last, unless the model's class has a `memory_format` of its own.
+    """
+    return model.to(device, memory_format=getattr(model, "memory_format", torch.channels_last_3d))
+
+
+def batches(dataset, options, device, start=0):
+    """The items of a dataset from number `start` on, as the data loader of the options `workers` gives them."""
+    return torch.utils.data.DataLoader(
+        torch.utils.data.Subset(dataset, range(start, len(dataset))),
+        batch_size=None,
+        num_workers=options["workers"],
+        pin_memory=device.type == "cuda",
+        # one of its own: starting a loader must not move the one that dropout and latent vectors are drawn from, or
+        # resuming would show
+        generator=torch.Generator(),
+    )
+
+
+def trained(model, weights, options, call=None):
     """A trained network as a function of tensors, without gradients.
 
     Parameters
@@ -103,7 +124,6 @@ def trained(model, weights, options, call=None, memory_format=torch.channels_las
         `device` and `precision`.
     call : function (model, *tensors) -> Tensor, or None
         What is called in the place of the model.
-    memory_format : torch.memory_format
 
     Returns
     -------
@@ -121,7 +141,7 @@ def trained(model, weights, options, call=None, memory_format=torch.channels_las
     except (RuntimeError, OSError, KeyError, EOFError, pickle.UnpicklingError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise InputError(f"{weights}: expected weights of the configured network, found otherwise: {reason}") from None
-    model.to(device, memory_format=memory_format).eval()
+    place(model, device).eval()
 
     def apply(*tensors):
         with torch.inference_mode(), autocast(device, precision):
@@ -189,7 +209,7 @@ def train(name, model, samples, validation, loss_of, score_of, options, output, 
     device = choose_device(options["device"])
     precision = choose_precision(options["precision"], device)
     torch.manual_seed(options["seed"])
-    model.to(device, memory_format=torch.channels_last_3d)
+    place(model, device)
     optimizer = torch.optim.Adam(model.parameters(), lr=options["learning_rate"])
     state = {"step": 0, "history": [], "opened": {}, "best": None, "best_score": -math.inf, "seconds": 0.0}
 
@@ -203,16 +223,11 @@ def train(name, model, samples, validation, loss_of, score_of, options, output, 
         with autocast(device, precision):
             return loss_of(network, batch)
 
-    remaining = torch.utils.data.Subset(samples, range(state["step"], options["steps"]))
-    loader_options = {"batch_size": None, "num_workers": options["workers"], "pin_memory": device.type == "cuda"}
-    # a generator of its own: starting a loader must not move the one that dropout draws from, or resuming would show
-    loader_options["generator"] = torch.Generator()
-    loader = torch.utils.data.DataLoader(remaining, **loader_options)
-    held_out = torch.utils.data.DataLoader(validation, **loader_options)
+    held_out = batches(validation, options, device)
     progress = Progress(name, options["steps"], state["step"])
     began, losses = time.monotonic() - state["seconds"], []
     model.train()
-    for step, batch in enumerate(loader, start=state["step"]):
+    for step, batch in enumerate(batches(samples, options, device, state["step"]), start=state["step"]):
         state["opened"].update(batch["opened"])
         batch = to_device(batch, device)
         for group in optimizer.param_groups:

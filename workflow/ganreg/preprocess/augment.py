@@ -1,10 +1,15 @@
-"""Classic augmentation with TorchIO (Perez-Garcia et al. 2021): images and labels of a subject together."""
+"""Classic augmentation: images and labels of a subject together.
+
+What changes grey values is TorchIO's (Perez-Garcia et al. 2021, doi:10.1016/j.cmpb.2021.106236).
+"""
 
 import numpy as np
 import torch
 import torchio
 
 from ganreg.preprocess.normalize import zscore
+from ganreg.spatial import warp
+from ganreg.spatial.deform import deform_labels, random_displacement
 
 
 def flip(images, labels, mirrors):
@@ -21,27 +26,44 @@ def flip(images, labels, mirrors):
     return flipped, np.asarray(mirrors)[labels[::-1]].astype(labels.dtype)
 
 
-def build_transform(options):
-    """Scaling, rotation, elastic deformation, down- and up-sampling, bias field and gamma as one TorchIO transform.
+def intensity_transform(options):
+    """Down- and up-sampling, bias field and gamma, each with `probability`, as one TorchIO transform.
 
     Parameters
     ----------
     options : dict
-        `scale` (fraction), `rotation_deg`, `elastic_mm` (largest displacement), `downsampling` (factor), `bias`
-        (coefficients), `log_gamma`, `probability` of each.
+        `downsampling` (factor, at most), `bias` (coefficients), `log_gamma`, `probability`.
     """
-    scale, rotation, probability = options["scale"], options["rotation_deg"], options["probability"]
+    probability = options["probability"]
     return torchio.Compose(
         [
-            torchio.RandomAffine(
-                scales=(1 - scale, 1 + scale), degrees=(-rotation, rotation), default_pad_value=0, p=probability
-            ),
-            torchio.RandomElasticDeformation(max_displacement=options["elastic_mm"], p=probability),
             torchio.RandomAnisotropy(downsampling=(1, options["downsampling"]), p=probability),
             torchio.RandomBiasField(coefficients=options["bias"], p=probability),
             torchio.RandomGamma(log_gamma=options["log_gamma"], p=probability),
         ]
     )
+
+
+def draw_deformation(rng, shape, affine, options):
+    """Scaling with rotation, and elastic deformation, each with `probability`, as one displacement, or None.
+
+    As one, images are interpolated once. TorchIO's own elastic transform takes most of a training step.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    shape : (X, Y, Z)
+    affine : array (4, 4), mm
+    options : dict
+        `scale` (fraction), `rotation_deg`, `elastic_spacing_mm`, `elastic_sd_mm`, `probability`.
+    """
+    limits = {**options, "translation_mm": 0}
+    parts = (("scale", "rotation_deg"), ("elastic_sd_mm",))
+    drawn = rng.random(len(parts)) < options["probability"]
+    if not drawn.any():
+        return None
+    limits |= {key: 0 for keys, wanted in zip(parts, drawn, strict=True) if not wanted for key in keys}
+    return random_displacement(rng, shape, np.linalg.norm(affine[:3, :3], axis=0), limits)
 
 
 class ClassicAugmentation:
@@ -56,7 +78,7 @@ class ClassicAugmentation:
 
     def __init__(self, options, mirrors=None):
         self.options, self.mirrors = options, mirrors
-        self.transform = build_transform(options)
+        self.transform = intensity_transform(options)
 
     def __call__(self, subjects, affine, number):
         """Augment one subject, or those of a pair together: all move alike, so that a pair stays as far apart as it is.
@@ -74,19 +96,21 @@ class ClassicAugmentation:
         list of the same kind; images normalised anew, 0 where the label is 0
         """
         rng = np.random.default_rng([self.options["seed"], *np.atleast_1d(number)])
-        volumes = {}
-        for place, (images, labels) in enumerate(subjects):
-            volumes[f"dseg{place}"] = torchio.LabelMap(tensor=torch.from_numpy(labels)[None], affine=affine)
-            for name, data in images.items():
-                volumes[f"{name}{place}"] = torchio.ScalarImage(tensor=torch.from_numpy(data)[None], affine=affine)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(int(rng.integers(2**31)))
-            moved = self.transform(torchio.Subject(volumes))
+        displacement = draw_deformation(rng, subjects[0][1].shape, affine, self.options)
         flipped = self.mirrors is not None and rng.random() < self.options["probability"]
         augmented = []
-        for place, (images, labels) in enumerate(subjects):
-            # some transforms hand back floating-point labels
-            own = moved[f"dseg{place}"].data[0].numpy().astype(labels.dtype)
-            copies = {name: zscore(moved[f"{name}{place}"].data[0].numpy(), own > 0, name) for name in images}
-            augmented.append(flip(copies, own, self.mirrors) if flipped else (copies, own))
+        for images, labels in subjects:
+            if displacement is not None:
+                # linearly: a spline would take as long as half a training step
+                images = {
+                    name: warp.warp(torch.from_numpy(data)[None, None], displacement)[0, 0].numpy()
+                    for name, data in images.items()
+                }
+                labels = deform_labels(labels, displacement)
+            volumes = {name: torchio.ScalarImage(tensor=data[None], affine=affine) for name, data in images.items()}
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(int(rng.integers(2**31)))
+                seen = self.transform(torchio.Subject(volumes))
+            images = {name: zscore(seen[name].data[0].numpy(), labels > 0, name) for name in images}
+            augmented.append(flip(images, labels, self.mirrors) if flipped else (images, labels))
         return augmented

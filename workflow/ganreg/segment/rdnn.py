@@ -3,8 +3,7 @@
 After Qiu et al. 2021 (the paper's reference for its RDNN): a shared encoder-decoder sees one axial slice at a time, and
 a hidden state carries what it saw from slice to slice; here in both directions, as a convolutional GRU.
 
-Inside the network slices come before their axes, (B, C, Z, X, Y), and 2-D convolutions are 3-D ones of kernel 1x3x3: in
-the memory layout of `training.train`, channels last, every slice is then a plain 2-D image.
+Inside the network slices come before their axes, (B, C, Z, X, Y), and 2-D convolutions are 3-D ones of kernel 1x3x3.
 """
 
 import itertools
@@ -119,6 +118,9 @@ class RDNN(nn.Module):
     recurrent : bool
         False: `SliceConvolutions` in the place of `SliceGRU`.
     """
+
+    # as `register.networks.RegistrationUNet`
+    memory_format = torch.contiguous_format
 
     def __init__(self, inputs, structures, features, recurrent=True):
         super().__init__()

@@ -81,6 +81,8 @@ class Generator(nn.Module):
         The sampled lines; kept with the weights, for which they were.
     """
 
+    memory_format = torch.channels_last
+
     def __init__(self, features, lines):
         super().__init__()
         self.register_buffer("lines", lines)
@@ -105,10 +107,20 @@ class Generator(nn.Module):
         return damaged + self.missing(x).float()
 
 
-def discriminator(features):
-    """Small convolutional network that tells whole slices from restored ones: a logit for each patch (B, 1, U, V)."""
-    widths = itertools.pairwise([1, *features])
-    return nn.Sequential(*(_block(a, b, stride=2) for a, b in widths), _convolution(features[-1], 1))
+class Discriminator(nn.Sequential):
+    """Small network that tells whole slices (B, 1, X, Y) from restored ones: a logit for each patch (B, 1, U, V).
+
+    Parameters
+    ----------
+    features : list of ints
+        Width of each stage; every one halves the slice.
+    """
+
+    memory_format = torch.channels_last
+
+    def __init__(self, features):
+        stages = (_block(a, b, stride=2) for a, b in itertools.pairwise([1, *features]))
+        super().__init__(*stages, _convolution(features[-1], 1))
 
 
 def restoration_loss(restored, slices, options):
@@ -219,10 +231,10 @@ def train(name, options, fold, mirrors, modalities, subjects_folder, output, cod
 
     torch.manual_seed(options["seed"])
     generator = Generator(options["features"], sampled_lines(monitored.shape[3], options["sampling"], options["seed"]))
-    networks = {"generator": generator, "discriminator": discriminator(options["discriminator"])}
+    networks = {"generator": generator, "discriminator": Discriminator(options["discriminator"])}
     optimizers = {}
     for key, network in networks.items():
-        network.to(device, memory_format=torch.channels_last)
+        training.place(network, device)
         optimizers[key] = torch.optim.Adam(network.parameters(), lr=options["learning_rate"], betas=ADAM_BETAS)
     judge = networks["discriminator"]
     state = {"step": 0, "history": [], "opened": subjects.opened(*fold["train"]), "seconds": 0.0}
@@ -238,16 +250,9 @@ def train(name, options, fold, mirrors, modalities, subjects_folder, output, cod
     outline = None if mirrors is None else np.array([0, 1], dtype=np.uint8)
     augmentation = DaganAugmentation(options["augmentation"], options["seed"], outline)
     samples = Slices(subjects, fold["train"], augmentation, options["steps"], options["batch"], options["seed"])
-    loader = torch.utils.data.DataLoader(
-        torch.utils.data.Subset(samples, range(state["step"], options["steps"])),
-        batch_size=None,
-        num_workers=options["workers"],
-        pin_memory=device.type == "cuda",
-        generator=torch.Generator(),
-    )
     progress = Progress(name, options["steps"], state["step"])
     began, losses = time.monotonic() - state["seconds"], []
-    for step, batch in enumerate(loader, start=state["step"]):
+    for step, batch in enumerate(training.batches(samples, options, device, state["step"]), start=state["step"]):
         state["opened"].update(batch["opened"])
         for optimizer in optimizers.values():
             optimizer.param_groups[0]["lr"] = options["learning_rate"] * 0.5 ** (4 * step // options["steps"])
@@ -324,7 +329,7 @@ def restorer(weights, options, size):
     """
     # the weights hold the lines of k-space that were kept
     generator = Generator(options["features"], torch.ones(size, dtype=torch.bool))
-    network = training.trained(generator, weights, options, _damage_and_restore, torch.channels_last)
+    network = training.trained(generator, weights, options, _damage_and_restore)
 
     def restore(scores):
         modalities, width, lines, levels = scores.shape

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from ganreg import cli, io, manifest
+from ganreg import cli, io, manifest, training
 from ganreg.errors import InputError
 from ganreg.preprocess.normalize import SHIFT
 from ganreg.preprocess.subjects import Subjects
@@ -17,8 +17,7 @@ from ganreg.progress import Progress, mark_of
 from ganreg.segment.learned import map_path
 from ganreg.split import folds
 from ganreg.synthesize import realtime, schedule
-from ganreg.synthesize.pgan_networks import Critic, Generator, blended, shrink
-from ganreg.training import Checkpoint, autocast, choose_device, choose_precision, save_weights, to_device
+from ganreg.synthesize.pgan_networks import Condition, Critic, Generator, blended, shrink
 
 PENALTY = 10.0
 DRIFT = 1e-3
@@ -170,10 +169,6 @@ class Adversaries:
         for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
             optimiser.load_state_dict(saved)
 
-    def _score(self, images, labels, stage, alpha):
-        with autocast(self.device, self.precision):
-            return self.critic(images, labels, stage, alpha)
-
     def step(self, real, labels, stage, alpha, steps_in_stage):
         """One step of the critic, then one of the generator: same fakes, same draw of the real-time augmentation.
 
@@ -189,19 +184,21 @@ class Adversaries:
         dict of float: both losses and their terms
         """
         z = torch.randn(len(labels), self.options["latent"], device=self.device)
-        with autocast(self.device, self.precision):
-            fake = self.generator(z, labels, stage, alpha)
+        condition, shape = Condition(labels), self.generator.shapes[stage]
+        with training.autocast(self.device, self.precision):
+            fake = self.generator(z, condition, stage, alpha)
         transform = realtime.draw(len(real), self.extent_mm, self.options["augmentation"], self.device)
-        moved = realtime.apply_to_labels(transform, labels)
-        mask = shrink((moved > 0).float(), real.shape[2:])
+        moved = Condition(realtime.apply_to_labels(transform, labels))
+        mask = moved.brain(shape)
         seen_real, seen_fake = (realtime.apply_to_images(transform, images, mask) for images in (real, fake))
 
         def score_of(images):
-            return self._score(images, moved, stage, alpha)
+            with training.autocast(self.device, self.precision):
+                return self.critic(images, moved, stage, alpha)
 
         line = self._critic_step(seen_real, seen_fake.detach(), score_of)
         # over the brain: the background is right by construction
-        voxels = shrink((labels > 0).float(), real.shape[2:]).sum() * real.shape[1]
+        voxels = condition.brain(shape).sum() * real.shape[1]
         l1 = (fake - real).abs().sum() / voxels
         # the gradient of the critic's score has length 1 for each image, whatever the grid; so has this one at weight 1
         reconstruction = self.options["reconstruction"] * (voxels / len(real)).sqrt() * l1
@@ -233,10 +230,10 @@ class Adversaries:
 
         In the units of preprocessed subjects, on the stage's grid.
         """
-        tensor = torch.from_numpy(labels)[None, None].to(self.device)
-        with torch.no_grad(), autocast(self.device, self.precision):
-            images = self.average(z.to(self.device), tensor, stage, 1.0)
-        return (images + SHIFT * shrink((tensor > 0).float(), images.shape[2:]))[0].cpu()
+        condition = Condition(torch.from_numpy(labels)[None, None].to(self.device))
+        with torch.no_grad(), training.autocast(self.device, self.precision):
+            images = self.average(z.to(self.device), condition, stage, 1.0)
+        return (images + SHIFT * condition.brain(self.average.shapes[stage]))[0].cpu()
 
 
 def train(name, options, names, data, labels, output, mark):
@@ -267,8 +264,8 @@ def train(name, options, names, data, labels, output, mark):
     InputError
         If a loss is not finite, or the stages do not fit the grid.
     """
-    device = choose_device(options["device"])
-    precision = choose_precision(options["precision"], device)
+    device = training.choose_device(options["device"])
+    precision = training.choose_precision(options["precision"], device)
     torch.manual_seed(options["seed"])
     stages, shown = options["stages"], names[0]
     shown_map, affine = data.read_map(shown)
@@ -277,23 +274,18 @@ def train(name, options, names, data, labels, output, mark):
     fixed_z = torch.randn(1, options["latent"])
     state = {"step": 0, "images": 0, "stage_step": 0, "history": [], "previews": [], "opened": {}}
     state["seconds"] = 0.0
-    checkpoint = Checkpoint(output, mark, name)
+    checkpoint = training.Checkpoint(output, mark, name)
     if saved := checkpoint.load(device):
         networks.load(saved["networks"])
         state = saved["state"]
 
     sizes = schedule.batch_sizes(stages)
-    remaining = torch.utils.data.Subset(Batches(data, names, sizes, options["seed"]), range(state["step"], len(sizes)))
-    pinned = device.type == "cuda"
-    # a generator of its own: starting a loader must not move the one that z is drawn from, or resuming would show
-    loader = torch.utils.data.DataLoader(
-        remaining, batch_size=None, num_workers=options["workers"], pin_memory=pinned, generator=torch.Generator()
-    )
+    drawn = Batches(data, names, sizes, options["seed"])
     progress = Progress(name, len(sizes), state["step"])
     began, terms = time.monotonic() - state["seconds"], []
-    for batch in loader:
+    for batch in training.batches(drawn, options, device, state["step"]):
         state["opened"].update(batch["opened"])
-        batch = to_device(batch, device)
+        batch = training.to_device(batch, device)
         stage, alpha = schedule.position(state["images"], stages)
         real = blended(shrink(batch["images"], networks.generator.shapes[stage]), alpha)
         line = networks.step(real, batch["labels"], stage, alpha, state["stage_step"])
@@ -318,7 +310,7 @@ def train(name, options, names, data, labels, output, mark):
             terms = []
             checkpoint.save({"networks": networks.state(), "state": state})
     progress.close()
-    save_weights(output, networks.average.state_dict())
+    training.save_weights(output, networks.average.state_dict())
     checkpoint.remove()
     return state["history"], [preview.cpu() for preview in state["previews"]], state["opened"]
 

@@ -26,7 +26,9 @@ def pixel_norm(x):
 
 def minibatch_deviation(x):
     """Features (B, C, X, Y, Z) with one channel more: the mean over all of the deviation between batch members."""
-    deviation = (x.float().var(dim=0, unbiased=False) + 1e-8).sqrt().mean().to(x.dtype)
+    # not Tensor.var: over the first of few it takes many times as long
+    centred = x.float() - x.float().mean(dim=0)
+    deviation = (centred.square().mean(dim=0) + 1e-8).sqrt().mean().to(x.dtype)
     return torch.cat([x, deviation.expand(x.shape[0], 1, *x.shape[2:])], dim=1)
 
 
@@ -81,16 +83,36 @@ class Stem(Equalised):
         return functional.conv_transpose3d(z[:, :, None, None, None], self.weight * self.scale, self.bias)
 
 
-def memberships(labels, shape, count):
-    """Share of each label in each voxel of a coarser grid: (B, *shape, count) of labels (B, 1, X, Y, Z)."""
-    factor = labels.shape[2] // shape[0]
-    batch = torch.arange(len(labels), device=labels.device).view(-1, 1, 1, 1)
-    place = batch
-    for axis, side in enumerate(shape):
-        index = torch.arange(side, device=labels.device).repeat_interleave(factor)
-        place = place * side + index.view([-1 if axis == other else 1 for other in (-1, 0, 1, 2)])
-    counts = torch.bincount((place * count + labels[:, 0]).flatten(), minlength=len(labels) * math.prod(shape) * count)
-    return counts.view(len(labels), *shape, count) / factor**3
+class Condition:
+    """A batch of label maps, and what the networks ask of them on coarser grids, each computed once.
+
+    Parameters
+    ----------
+    labels : Tensor (B, 1, X, Y, Z), integer
+    """
+
+    def __init__(self, labels):
+        self.labels, self._memberships, self._brain = labels, {}, {}
+
+    def memberships(self, shape, count):
+        """Share of each of `count` labels in each voxel of a coarser grid: (B, *shape, count), float32."""
+        if shape not in self._memberships:
+            labels, factor = self.labels, self.labels.shape[2] // shape[0]
+            place = torch.arange(len(labels), device=labels.device).view(-1, 1, 1, 1)
+            for axis, side in enumerate(shape):
+                index = torch.arange(side, device=labels.device).repeat_interleave(factor)
+                place = place * side + index.view([-1 if axis == other else 1 for other in (-1, 0, 1, 2)])
+            counts = torch.bincount(
+                (place * count + labels[:, 0]).flatten(), minlength=len(labels) * math.prod(shape) * count
+            )
+            self._memberships[shape] = counts.view(len(labels), *shape, count) / factor**3
+        return self._memberships[shape]
+
+    def brain(self, shape):
+        """Share of each voxel of a coarser grid that is brain, label > 0: (B, 1, *shape), float32."""
+        if shape not in self._brain:
+            self._brain[shape] = shrink((self.labels > 0).float(), shape)
+        return self._brain[shape]
 
 
 class Embedding(nn.Module):
@@ -106,13 +128,13 @@ class Embedding(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.randn(labels + 1, width))
 
-    def forward(self, labels, shape):
-        """Features (B, E, *shape) of labels (B, 1, X, Y, Z), on their grid or a coarser one that divides it."""
-        if labels.shape[2:] == tuple(shape):
+    def forward(self, condition, shape):
+        """Features (B, E, *shape) of a `Condition`, on its labels' grid or a coarser one that divides it."""
+        if condition.labels.shape[2:] == shape:
             # one-hot memberships of all labels would be the largest tensor of all
-            embedded = functional.embedding(labels[:, 0].int(), self.weight)
+            embedded = functional.embedding(condition.labels[:, 0].int(), self.weight)
         else:
-            embedded = memberships(labels, shape, len(self.weight)) @ self.weight
+            embedded = condition.memberships(shape, len(self.weight)) @ self.weight
         return embedded.movedim(-1, 1)
 
 
@@ -148,11 +170,6 @@ def mixed(before, after, alpha):
 def blended(images, alpha):
     """Real images as a stage that fades in sees them: partly at the resolution of the stage before."""
     return images if alpha >= 1 else mixed(grow(halve(images)), images, alpha)
-
-
-def masked(images, labels):
-    """Images with the background forced to 0: times the share of each voxel that is brain (label > 0)."""
-    return images * shrink((labels > 0).to(images.dtype), images.shape[2:])
 
 
 class Stage(nn.Module):
@@ -196,13 +213,13 @@ class Generator(nn.Module):
         )
         self.to_images = nn.ModuleList(Convolution(width, modalities, size=1, gain=1) for width in widths)
 
-    def forward(self, z, labels, stage, alpha):
-        """Images (B, M, *grid of the stage), float32.
+    def forward(self, z, condition, stage, alpha):
+        """Images (B, M, *grid of the stage), float32, 0 outside the brain.
 
         Parameters
         ----------
         z : Tensor (B, L), drawn from N(0, I)
-        labels : Tensor (B, 1, X, Y, Z) on the full grid, integer
+        condition : Condition, labels on the full grid
         stage : int, from 0
         alpha : float, how far the stage has faded in
         """
@@ -213,10 +230,11 @@ class Generator(nn.Module):
                 if number == stage and alpha < 1:
                     images = grow(self.to_images[number - 1](x))
                 x = grow(x)
-            condition = self.embedding(labels, self.shapes[number]).to(x.dtype)
-            x = _run(self.stages[number], _joined(x, condition), self.checkpointing)
+            embedded = self.embedding(condition, self.shapes[number]).to(x.dtype)
+            x = _run(self.stages[number], _joined(x, embedded), self.checkpointing)
         own = self.to_images[stage](x)
-        return masked((own if images is None else mixed(images, own, alpha)).float(), labels)
+        images = own if images is None else mixed(images, own, alpha)
+        return images.float() * condition.brain(self.shapes[stage])
 
 
 class Critic(nn.Module):
@@ -234,9 +252,9 @@ class Critic(nn.Module):
         self.hidden = Linear(widths[0] * math.prod(self.shapes[0]), widths[0])
         self.score = Linear(widths[0], 1, gain=1)
 
-    def forward(self, images, labels, stage, alpha):
-        """Scores (B,), float32, of images (B, M, *grid of the stage) with labels (B, 1, X, Y, Z) on the full grid."""
-        seen = _joined(images, self.embedding(labels, self.shapes[stage]).to(images.dtype))
+    def forward(self, images, condition, stage, alpha):
+        """Scores (B,), float32, of images (B, M, *grid of the stage) with a `Condition` of labels on the full grid."""
+        seen = _joined(images, self.embedding(condition, self.shapes[stage]).to(images.dtype))
         x = functional.leaky_relu(self.from_images[stage](seen), LEAK)
         for number in range(stage, 0, -1):
             x = halve(_run(self.stages[number - 1], x, self.checkpointing))
@@ -249,9 +267,9 @@ class Critic(nn.Module):
             return self.score(functional.leaky_relu(self.hidden(x.float().flatten(1)), LEAK))[:, 0]
 
 
-def _joined(x, condition):
+def _joined(x, other):
     """Channels of both, in the memory layout that convolutions are fast in."""
-    return torch.cat([x, condition], dim=1).contiguous(memory_format=torch.channels_last_3d)
+    return torch.cat([x, other], dim=1).contiguous(memory_format=torch.channels_last_3d)
 
 
 def _run(stage, x, checkpointing):

@@ -16,7 +16,7 @@ from ganreg.spatial.deform import deform_image, deform_labels, random_displaceme
 from ganreg.split import folds
 from ganreg.synthesize.contrast import random_contrast
 from ganreg.synthesize.pgan import Conditioned, carried
-from ganreg.synthesize.pgan_networks import Generator
+from ganreg.synthesize.pgan_networks import Condition, Generator
 from ganreg.synthesize.samples import write_set
 
 
@@ -56,7 +56,7 @@ def generator(weights, settings, labels, modalities, shape):
     model = Generator(shape, widths, settings["latent"], labels, settings["embedding"], modalities, False)
 
     def last_stage(generator, z, labels):
-        return generator(z, labels, len(widths) - 1, 1.0)
+        return generator(z, Condition(labels), len(widths) - 1, 1.0)
 
     network = training.trained(model, weights, settings, last_stage)
 
