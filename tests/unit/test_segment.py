@@ -10,6 +10,7 @@ import torch
 
 from ganreg import io
 from ganreg.errors import InputError
+from ganreg.evaluate.segmentation import evaluate_maps
 from ganreg.preprocess import labels
 from ganreg.preprocess.subjects import Subjects
 from ganreg.segment import learned, rdnn, samples
@@ -220,7 +221,7 @@ def test_dice_of_maps_leaves_the_rest_out(cohort, tmp_path):
     truth = np.asarray(io.load_labels(reference("t")).dataobj)
     found = np.where(truth == 2, 1, truth)
     io.save(learned.map_path(tmp_path / "fold1", "t"), found, np.diag([8, 8, 8, 1]), np.uint8)
-    lines = learned.evaluate(FOLD, "toy", "rdnn", tmp_path / "fold1", reference, STRUCTURES)
+    lines = evaluate_maps(FOLD, "toy", "rdnn", tmp_path / "fold1", reference, STRUCTURES)
     right, left = ((truth == index).sum() for index in (1, 2))
     assert [(line["subject"], line["role"], line["structure"]) for line in lines] == [
         ("t", "test", "right half"), ("t", "test", "left half"),

@@ -1,4 +1,102 @@
-# From transform files alone to the long tables and the report's tables.
+# Measuring: segmentation maps, synthetic subjects, and registration from transform files alone; the report's tables.
+
+
+rule evaluate_segmentation:
+    """Measure the segmentation networks' maps against the reference labels."""
+    input:
+        folds="<results>/split/folds.json",
+        structures="<results>/preprocess/dseg.tsv",
+        labels=preprocessed("dseg.nii.gz", FOLD_SUBJECTS),
+        maps=expand("<results>/segment/fold{fold}{ablation}", fold=FOLDS, ablation=ABLATIONS),
+    output:
+        "<results>/metrics/segmentation.csv",
+    log:
+        "<logs>/evaluate_segmentation.log",
+    conda:
+        "../../envs/torch.yaml"
+    params:
+        options=canonical({"dataset": DATASET}),
+        code=code("evaluate_segmentation", "torch"),
+        subjects=subjects_folder,
+    shell:
+        """
+        python "$SCRIPTS/evaluate_segmentation.py" \
+            --options {params.options:q} \
+            --folds {input.folds:q} \
+            --structures {input.structures:q} \
+            --subjects {params.subjects:q} \
+            --maps {input.maps:q} \
+            --output {output:q} \
+            > {log:q} 2>&1
+        """
+
+
+rule measure_samples:
+    """Measure one fold's synthetic subjects of each kind."""
+    input:
+        images=preprocessed_pairs("desc-brain_mask.nii.gz", "dseg.nii.gz"),
+        structures="<results>/preprocess/dseg.tsv",
+        folds="<results>/split/folds.json",
+        samples=[f"<results>/synthesize/fold{{fold}}/{kind}" for kind in KINDS],
+        encoder="<results>/models/fold{fold}/rdnn_all.pt",
+        encoder_manifest="<results>/models/fold{fold}/rdnn_all.json",
+        judge=judge_of(".pt"),
+        judge_manifest=judge_of(".json"),
+    output:
+        "<results>/metrics/samples/fold{fold}.csv",
+    log:
+        "<logs>/measure_samples/fold{fold}.log",
+    benchmark:
+        "<benchmarks>/measure_samples/fold{fold}.jsonl"
+    wildcard_constraints:
+        fold="[0-9]+",
+    conda:
+        "../../envs/torch.yaml"
+    threads: config["quality"]["threads"]
+    params:
+        options=canonical(config["quality"]),
+        code=code("measure_samples", "torch"),
+        subjects=subjects_folder,
+    shell:
+        """
+        python "$SCRIPTS/measure_samples.py" \
+            --options {params.options:q} \
+            --folds {input.folds:q} \
+            --fold {wildcards.fold} \
+            --subjects {params.subjects:q} \
+            --structures {input.structures:q} \
+            --samples {input.samples:q} \
+            --encoder {input.encoder:q} \
+            --encoder-manifest {input.encoder_manifest:q} \
+            --judge {input.judge:q} \
+            --judge-manifest {input.judge_manifest:q} \
+            --output {output:q} \
+            > {log:q} 2>&1
+        """
+
+
+rule report_samples:
+    """The table of sample quality: means over folds."""
+    input:
+        measured=expand("<results>/metrics/samples/fold{fold}.csv", fold=FOLDS),
+    output:
+        table="<results>/tables/samples.csv",
+        others=multiext("<results>/tables/samples", ".md", ".json"),
+    log:
+        "<logs>/report_samples.log",
+    conda:
+        "../../envs/report.yaml"
+    params:
+        options=canonical({"dataset": DATASET}),
+        code=code("report_samples", "report"),
+    shell:
+        """
+        python "$SCRIPTS/report_samples.py" \
+            --options {params.options:q} \
+            --measured {input.measured:q} \
+            --output "$(dirname {output.table:q})" \
+            > {log:q} 2>&1
+        """
 
 
 rule evaluate_pairs:
@@ -129,73 +227,5 @@ rule report_dice:
             --manifests {input.manifests:q} \
             --paper {input.paper:q} \
             --output "$(dirname {output.table1[0]:q})" \
-            > {log:q} 2>&1
-        """
-
-
-rule measure_samples:
-    """Measure one fold's synthetic subjects of each kind."""
-    input:
-        images=preprocessed_pairs("desc-brain_mask.nii.gz", "dseg.nii.gz"),
-        structures="<results>/preprocess/dseg.tsv",
-        folds="<results>/split/folds.json",
-        samples=[f"<results>/synthesize/fold{{fold}}/{kind}" for kind in KINDS],
-        encoder="<results>/models/fold{fold}/rdnn_all.pt",
-        encoder_manifest="<results>/models/fold{fold}/rdnn_all.json",
-        judge=judge_of(".pt"),
-        judge_manifest=judge_of(".json"),
-    output:
-        "<results>/metrics/samples/fold{fold}.csv",
-    log:
-        "<logs>/measure_samples/fold{fold}.log",
-    benchmark:
-        "<benchmarks>/measure_samples/fold{fold}.jsonl"
-    wildcard_constraints:
-        fold="[0-9]+",
-    conda:
-        "../../envs/torch.yaml"
-    threads: config["quality"]["threads"]
-    params:
-        options=canonical(config["quality"]),
-        code=code("measure_samples", "torch"),
-        subjects=subjects_folder,
-    shell:
-        """
-        python "$SCRIPTS/measure_samples.py" \
-            --options {params.options:q} \
-            --folds {input.folds:q} \
-            --fold {wildcards.fold} \
-            --subjects {params.subjects:q} \
-            --structures {input.structures:q} \
-            --samples {input.samples:q} \
-            --encoder {input.encoder:q} \
-            --encoder-manifest {input.encoder_manifest:q} \
-            --judge {input.judge:q} \
-            --judge-manifest {input.judge_manifest:q} \
-            --output {output:q} \
-            > {log:q} 2>&1
-        """
-
-
-rule report_samples:
-    """The table of sample quality: means over folds."""
-    input:
-        measured=expand("<results>/metrics/samples/fold{fold}.csv", fold=FOLDS),
-    output:
-        table="<results>/tables/samples.csv",
-        others=multiext("<results>/tables/samples", ".md", ".json"),
-    log:
-        "<logs>/report_samples.log",
-    conda:
-        "../../envs/report.yaml"
-    params:
-        options=canonical({"dataset": DATASET}),
-        code=code("report_samples", "report"),
-    shell:
-        """
-        python "$SCRIPTS/report_samples.py" \
-            --options {params.options:q} \
-            --measured {input.measured:q} \
-            --output "$(dirname {output.table:q})" \
             > {log:q} 2>&1
         """

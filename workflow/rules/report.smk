@@ -81,6 +81,122 @@ rule plot_augmentation:
         """
 
 
+rule plot_segmentation:
+    """Draw one segmented test subject (Fig. 5)."""
+    input:
+        folds="<results>/split/folds.json",
+        subjects=preprocessed_pairs("dseg.nii.gz"),
+        maps="<results>/segment/fold1",
+        measured="<results>/metrics/segmentation.csv",
+    output:
+        png=report("<results>/figures/fig05_segmentation.png", caption="../report/segmentation.rst", category="Figures"),
+        others=multiext("<results>/figures/fig05_segmentation", ".svg", ".csv"),
+    log:
+        "<logs>/plot_segmentation.log",
+    conda:
+        "../../envs/report.yaml"
+    params:
+        options=plot_options("slice", modalities=TASK_MODALITIES),
+        code=code("plot_segmentation", "report"),
+        subjects=subjects_folder,
+    shell:
+        """
+        python "$SCRIPTS/plot_segmentation.py" \
+            --options {params.options:q} \
+            --folds {input.folds:q} \
+            --subjects {params.subjects:q} \
+            --maps {input.maps:q} \
+            --measured {input.measured:q} \
+            --output {output.png:q} \
+            > {log:q} 2>&1
+        """
+
+
+rule plot_segmentation_dice:
+    """Draw the segmentation's Dice of each structure (Fig. 6)."""
+    input:
+        measured="<results>/metrics/segmentation.csv",
+    output:
+        png=report(
+            "<results>/figures/fig06_segmentation_dice.png",
+            caption="../report/segmentation_dice.rst",
+            category="Figures",
+        ),
+        others=multiext("<results>/figures/fig06_segmentation_dice", ".svg", ".csv"),
+    log:
+        "<logs>/plot_segmentation_dice.log",
+    conda:
+        "../../envs/report.yaml"
+    params:
+        options=plot_options(),
+        code=code("plot_segmentation_dice", "report"),
+    shell:
+        """
+        python "$SCRIPTS/plot_segmentation_dice.py" \
+            --options {params.options:q} \
+            --measured {input.measured:q} \
+            --output {output.png:q} \
+            > {log:q} 2>&1
+        """
+
+
+rule plot_pgan_stages:
+    """Draw the progressive GAN's image at each stage (Fig. 7)."""
+    input:
+        images=preprocessed_pairs(),
+        previews="<results>/models/fold1/pgan_stages.npz",
+    output:
+        png=report("<results>/figures/fig07_pgan_stages.png", caption="../report/pgan_stages.rst", category="Figures"),
+        others=multiext("<results>/figures/fig07_pgan_stages", ".svg", ".csv"),
+    log:
+        "<logs>/plot_pgan_stages.log",
+    conda:
+        "../../envs/report.yaml"
+    params:
+        options=plot_options("slice"),
+        code=code("plot_pgan_stages", "report"),
+        subjects=subjects_folder,
+    shell:
+        """
+        python "$SCRIPTS/plot_pgan_stages.py" \
+            --options {params.options:q} \
+            --previews {input.previews:q} \
+            --subjects {params.subjects:q} \
+            --output {output.png:q} \
+            > {log:q} 2>&1
+        """
+
+
+rule plot_samples:
+    """Draw samples of the progressive GAN and the real subjects nearest to them (Fig. 8)."""
+    input:
+        images=preprocessed_pairs("desc-brain_mask.nii.gz", "dseg.nii.gz"),
+        folds="<results>/split/folds.json",
+        samples="<results>/synthesize/fold1/pgan",
+    output:
+        png=report("<results>/figures/fig08_samples.png", caption="../report/samples.rst", category="Figures"),
+        others=multiext("<results>/figures/fig08_samples", ".svg", ".csv"),
+    log:
+        "<logs>/plot_samples.log",
+    conda:
+        "../../envs/torch.yaml"
+    params:
+        options=plot_options("slice", modalities=TASK_MODALITIES),
+        code=code("plot_samples", "torch"),
+        subjects=subjects_folder,
+    shell:
+        """
+        python "$SCRIPTS/plot_samples.py" \
+            --options {params.options:q} \
+            --folds {input.folds:q} \
+            --fold 1 \
+            --subjects {params.subjects:q} \
+            --samples {input.samples:q} \
+            --output {output.png:q} \
+            > {log:q} 2>&1
+        """
+
+
 rule plot_registration:
     """Draw one registered test pair (Fig. 10)."""
     input:

@@ -154,63 +154,6 @@ rule sample_random_contrast:
         """
 
 
-rule plot_pgan_stages:
-    """Draw the progressive GAN's image at each stage (Fig. 7)."""
-    input:
-        images=preprocessed_pairs(),
-        previews="<results>/models/fold1/pgan_stages.npz",
-    output:
-        png=report("<results>/figures/fig07_pgan_stages.png", caption="../report/pgan_stages.rst", category="Figures"),
-        others=multiext("<results>/figures/fig07_pgan_stages", ".svg", ".csv"),
-    log:
-        "<logs>/plot_pgan_stages.log",
-    conda:
-        "../../envs/report.yaml"
-    params:
-        options=plot_options("slice"),
-        code=code("plot_pgan_stages", "report"),
-        subjects=subjects_folder,
-    shell:
-        """
-        python "$SCRIPTS/plot_pgan_stages.py" \
-            --options {params.options:q} \
-            --previews {input.previews:q} \
-            --subjects {params.subjects:q} \
-            --output {output.png:q} \
-            > {log:q} 2>&1
-        """
-
-
-rule plot_samples:
-    """Draw samples of the progressive GAN and the real subjects nearest to them (Fig. 8)."""
-    input:
-        images=preprocessed_pairs("desc-brain_mask.nii.gz", "dseg.nii.gz"),
-        folds="<results>/split/folds.json",
-        samples="<results>/synthesize/fold1/pgan",
-    output:
-        png=report("<results>/figures/fig08_samples.png", caption="../report/samples.rst", category="Figures"),
-        others=multiext("<results>/figures/fig08_samples", ".svg", ".csv"),
-    log:
-        "<logs>/plot_samples.log",
-    conda:
-        "../../envs/torch.yaml"
-    params:
-        options=plot_options("slice", modalities=TASK_MODALITIES),
-        code=code("plot_samples", "torch"),
-        subjects=subjects_folder,
-    shell:
-        """
-        python "$SCRIPTS/plot_samples.py" \
-            --options {params.options:q} \
-            --folds {input.folds:q} \
-            --fold 1 \
-            --subjects {params.subjects:q} \
-            --samples {input.samples:q} \
-            --output {output.png:q} \
-            > {log:q} 2>&1
-        """
-
-
 rule train_dagan:
     """Train DAGAN on one fold's training subjects."""
     input:

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from ganreg import cli, io
-from ganreg.segment import learned
+from ganreg.evaluate.segmentation import evaluate_maps
 
 
 def main(argv=None):
@@ -20,7 +20,7 @@ def main(argv=None):
         # fold1, or fold1_norecurrence
         fold, _, ablation = folder.name.partition("_")
         model = f"rdnn_{ablation}" if ablation else "rdnn"
-        lines += learned.evaluate(folds[fold], args.options["dataset"], model, folder, reference_of, structures)
+        lines += evaluate_maps(folds[fold], args.options["dataset"], model, folder, reference_of, structures)
     io.write_table(args.output, pd.DataFrame(lines))
 
 
