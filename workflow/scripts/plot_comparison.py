@@ -16,7 +16,7 @@ def main(argv=None):
     dice = tables.subject_means(pd.read_csv(args.structures), "dice")
     data = dice.rename("dice").reset_index()
     size = {"figsize": (6.5, 0.45 * len(table) + 1.4)}
-    with style.figure(options, args.output, data, **size) as (_, axes):
+    with style.figure(options, args.output, data, **size) as (drawn, axes):
         axis = axes[0][0]
         rng = np.random.default_rng(0)
         for row, (method, color) in enumerate(zip(table["method"], style.colors(options, len(table)), strict=True)):
@@ -42,7 +42,7 @@ def main(argv=None):
         )
         axis.plot([], [], color="gray", linewidth=2.5, label="mean over subjects")
         axis.scatter([], [], s=12, color="gray", label="one subject")
-        axis.legend(loc="upper left", bbox_to_anchor=(0, -0.16 - 0.3 / len(table)), ncols=3, frameon=False)
+        drawn.legend(loc="outside lower center", ncols=3, frameon=False)
         axis.grid(axis="x", alpha=0.3)
 
 
