@@ -5,18 +5,22 @@ brain. Left out: the perceptual loss, which needs VGG's pretrained weights, and 
 """
 
 import itertools
+import json
 import time
 
 import numpy as np
+import pandas as pd
 import torch
 import torch.nn.functional as functional
 from torch import nn
 
-from ganreg import io, training
+from ganreg import cli, io, manifest, training
 from ganreg.errors import InputError
+from ganreg.preprocess.labels import mirrors
 from ganreg.preprocess.normalize import SHIFT
 from ganreg.preprocess.subjects import Subjects
 from ganreg.progress import Progress, mark_of
+from ganreg.split import folds
 from ganreg.synthesize.dagan_augmentation import DaganAugmentation
 from ganreg.synthesize.samples import write_set
 
@@ -193,7 +197,7 @@ def _monitored(subjects, names):
     return torch.from_numpy(np.concatenate([scores[..., scores.shape[3] // 2] for scores in middle]))[:, None]
 
 
-def train(name, options, fold, mirrors, modalities, subjects_folder, output, code):
+def train(name, options, fold, sides, modalities, subjects_folder, output, code):
     """Train a DAGAN on one fold's training subjects.
 
     Generator and discriminator take a step each; the learning rate halves after every quarter of the steps.
@@ -204,7 +208,7 @@ def train(name, options, fold, mirrors, modalities, subjects_folder, output, cod
     options : dict
         Block `dagan` of the configuration.
     fold : dict, of `split.folds`
-    mirrors : array of ints or None, as `labels.mirrors` gives it
+    sides : array of ints or None, as `labels.mirrors` gives it
     modalities : list of str
     subjects_folder : Path of the preprocessed subjects
     output : Path of the generator's weights; a checkpoint lies beside it until they stand
@@ -247,7 +251,7 @@ def train(name, options, fold, mirrors, modalities, subjects_folder, output, cod
         state = saved["state"]
 
     # the outline has no sides: what is flipped keeps its number
-    outline = None if mirrors is None else np.array([0, 1], dtype=np.uint8)
+    outline = None if sides is None else np.array([0, 1], dtype=np.uint8)
     augmentation = DaganAugmentation(options["augmentation"], options["seed"], outline)
     samples = Slices(subjects, fold["train"], augmentation, options["steps"], options["batch"], options["seed"])
     progress = Progress(name, options["steps"], state["step"])
@@ -341,12 +345,12 @@ def restorer(weights, options, size):
     return restore
 
 
-def sample(name, options, fold, mirrors, modalities, subjects_folder, weights, output, code):
+def sample(name, options, fold, sides, modalities, subjects_folder, weights, output, code):
     """Write a fold's samples: training subjects, taken in turn, augmented, under-sampled and restored.
 
     Parameters
     ----------
-    name, options, fold, mirrors, modalities, subjects_folder, code : as in `train`; `options` with `samples`, how many
+    name, options, fold, sides, modalities, subjects_folder, code : as in `train`; `options` with `samples`, how many
     weights : Path of the generator's weights
     output : Path of the folder; a finished part lies beside it until the whole stands
 
@@ -359,7 +363,7 @@ def sample(name, options, fold, mirrors, modalities, subjects_folder, weights, o
     shape = {subjects.read(subject)["dseg"].shape[1:] for subject in names}.pop()
     opened = {**subjects.opened(*names), str(weights): io.sha256(weights)}
     # a stream of its own: the copies are others than those of the training
-    augmentation = DaganAugmentation(options["augmentation"], [options["seed"], 1], mirrors)
+    augmentation = DaganAugmentation(options["augmentation"], [options["seed"], 1], sides)
     restore = restorer(weights, options, shape[1])
 
     def draw(number):
@@ -369,3 +373,35 @@ def sample(name, options, fold, mirrors, modalities, subjects_folder, weights, o
 
     write_set(output, name, "dagan", options["samples"], draw, mark_of(options, modalities, code, opened))
     return opened
+
+
+def _job(parser, argv, *paths):
+    """What training and sampling share: the arguments, the fold and the structures' mirrors."""
+    parser = cli.add_paths(parser, "folds", "structures", "subjects", "weights", "manifest", *paths)
+    parser.add_argument("--fold", required=True)
+    args = parser.parse_args(argv)
+    cli.set_threads(args.options["settings"]["threads"])
+    return args, folds.select(io.read_json(args.folds), args.fold), mirrors(pd.read_csv(args.structures, sep="\t"))
+
+
+def run_training(parser, argv):
+    """The body of `train_dagan`: weights, history and manifest of one fold."""
+    args, fold, sides = _job(parser, argv, "history")
+    settings, modalities = args.options["settings"], args.options["modalities"]
+    title = f"dagan fold {args.fold}"
+    history, opened = train(title, settings, fold, sides, modalities, args.subjects, args.weights, args.code)
+    io.write_text(args.history, "".join(json.dumps(line) + "\n" for line in history))
+    errors = {key: history[-1][key] for key in ("zero_filled_mse", "restored_mse")}
+    content = {"fold": fold["fold"], "method": "dagan", "options": args.options, "opened": opened, **errors}
+    manifest.write(args.manifest, ["torch", "numpy", "nibabel"], **content)
+
+
+def run_sampling(parser, argv):
+    """The body of `sample_dagan`: the folder of a fold's samples and its manifest."""
+    args, fold, sides = _job(parser, argv, "model", "output")
+    settings, modalities = args.options["settings"], args.options["modalities"]
+    title = f"dagan samples fold {args.fold}"
+    read = sample(title, settings, fold, sides, modalities, args.subjects, args.weights, args.output, args.code)
+    opened = {**io.read_json(args.model)["opened"], **read}
+    content = {"fold": fold["fold"], "kind": "dagan", "options": args.options, "opened": opened}
+    manifest.write(args.manifest, ["torch", "numpy", "nibabel"], **content)
