@@ -24,6 +24,7 @@ NAMES = {
     "niftyreg_ssd": "NiftyReg (SSD)",
     "niftyreg_nmi": "NiftyReg (NMI)",
     "voxelmorph1": "VoxelMorph-1",
+    "voxelmorph2": "VoxelMorph-2",
     "unet_none": "U-Net",
     "unet_classic": "U-Net + classic",
     "unet_warped": "U-Net + warped",
