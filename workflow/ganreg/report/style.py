@@ -23,6 +23,8 @@ NAMES = {
     "syn_cc": "SyN (CC)",
     "niftyreg_ssd": "NiftyReg (SSD)",
     "niftyreg_nmi": "NiftyReg (NMI)",
+    "greedy_nmi": "greedy (NMI)",
+    "convexadam_mind": "ConvexAdam (MIND)",
     "voxelmorph1": "VoxelMorph-1",
     "voxelmorph2": "VoxelMorph-2",
     "unet_none": "U-Net",
