@@ -16,13 +16,12 @@ import pandas as pd
 import SimpleITK as sitk
 import torch
 import yaml
-from convexAdam.convex_adam_MIND import convex_adam_pt
 
 from ganreg import cli, io
 from ganreg.evaluate import metrics
 from ganreg.get import cohort, template
 from ganreg.preprocess import align, labels, normalize, resample
-from ganreg.register import niftyreg, syn
+from ganreg.register import convexadam, niftyreg, syn
 from ganreg.spatial import transform_file, warp
 
 SPACING, SHAPE = 2.0, (96, 96, 96)
@@ -30,6 +29,9 @@ LEAST_VOXELS = 20
 SYN = {"metric": "mattes", "sampling": 32, "iterations": [100, 70, 50, 20], "gradient_step": 0.2}
 SYN |= {"flow_sigma": 3, "total_sigma": 0}
 NIFTYREG = {"similarity": "nmi", "spacing_mm": 5, "bending_energy": 0.001, "iterations": 150, "levels": 3, "threads": 2}
+# the package's defaults
+CONVEX_ADAM = {"mind_r": 1, "mind_d": 2, "grid_sp": 6, "disp_hw": 4, "grid_sp_adam": 2, "selected_niter": 80}
+CONVEX_ADAM |= {"lambda_weight": 1.25, "selected_smooth": 0}
 
 
 def simulated(options, atlas, atlas_affine, count):
@@ -65,17 +67,10 @@ def prepare(subjects, atlas, atlas_affine, folder):
     return prepared
 
 
-def convex_adam(fixed_path, moving_path, output):
-    """ConvexAdam-MIND with its default settings, in float32."""
-    fixed, moving = (np.asarray(io.load(path).dataobj, dtype=np.float32) for path in (fixed_path, moving_path))
-    field = convex_adam_pt(fixed, moving, dtype=torch.float32, device=torch.device("cpu"), verbose=False)
-    transform_file.write_transform(output, np.moveaxis(field, 3, 0), io.load(fixed_path).affine)
-
-
 METHODS = {
     "SyN (Mattes)": lambda fixed, moving, output: syn.register(fixed, moving, output, SYN),
     "NiftyReg (NMI)": lambda fixed, moving, output: niftyreg.register(fixed, moving, output, NIFTYREG),
-    "ConvexAdam": convex_adam,
+    "ConvexAdam": lambda fixed, moving, output: convexadam.register(fixed, moving, output, CONVEX_ADAM),
 }
 
 

@@ -58,6 +58,13 @@ def test_presets_are_valid_and_keep_to_their_own_folder(root, config, check, pre
     assert merged["pathvars"]["results"] == f"results/{preset}"
 
 
+@pytest.mark.parametrize("preset", [None, "smoke", "bench", "paper"])
+def test_both_voxelmorphs_differ_in_their_widths_alone(root, config, preset):
+    overlay = yaml.safe_load((root / "presets" / f"{preset}.yaml").read_text()) if preset else {}
+    blocks = [{**config[name], **overlay.get(name, {})} for name in ("voxelmorph1", "voxelmorph2")]
+    assert {key for key in blocks[0] if blocks[0][key] != blocks[1][key]} == {"encoder", "decoder"}
+
+
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
@@ -70,7 +77,11 @@ def test_presets_are_valid_and_keep_to_their_own_folder(root, config, check, pre
         ("dataset", "bids", "bids.root: expected the path of a BIDS folder, found null"),
         ("template.image", "a.nii.gz", "expected image and mask, or neither"),
         ("unet.validate_every", 10**6, "validate_every: expected at most"),
-        ("voxelmorph1.decoder", [8, 8], "expected more stages than the encoder"),
+        ("voxelmorph1.decoder", [8, 8], "voxelmorph1.decoder: expected more stages than the encoder"),
+        ("voxelmorph2.decoder", [8, 8], "voxelmorph2.decoder: expected more stages than the encoder"),
+        ("voxelmorph2.encoder", [8] * 5, "voxelmorph2.encoder: expected at most 4 stages, found 5"),
+        ("greedy_nmi.metric", "NCC", "greedy_nmi: expected one of .*, found metric"),
+        ("convexadam_mind.selected_smooth", 4, "expected one of 0, 3, 5, found 4"),
     ],
 )
 def test_a_mistake_is_one_line(config, check, key, value, message):

@@ -19,7 +19,7 @@ def configured(name, root):
 
 def test_voxelmorph_has_the_published_number_of_parameters(root):
     assert parameters(networks.build(configured("voxelmorph1", root))) == 274_387
-    assert parameters(networks.VoxelMorph([16, 32, 32, 32], [32, 32, 32, 32, 32, 16, 16])) == 301_411
+    assert parameters(networks.build(configured("voxelmorph2", root))) == 301_411
 
 
 @pytest.mark.parametrize("name", ["voxelmorph1", "unet"])

@@ -1,4 +1,4 @@
-"""The transform file against SimpleITK and ANTs, for a network, SyN and NiftyReg, on an oblique, anisotropic grid."""
+"""The transform file against SimpleITK and ANTs, whatever wrote it, on an oblique, anisotropic grid."""
 
 import ants
 import nibabel as nib
@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 
 from ganreg import io
 from ganreg.errors import InputError
-from ganreg.register import learned, networks, niftyreg, programs, syn
+from ganreg.register import convexadam, greedy, learned, networks, niftyreg, programs, syn
 from ganreg.spatial import transform_file, warp
 
 SHAPE = (48, 32, 32)
@@ -26,6 +26,9 @@ NIFTYREG = {
     "levels": 2,
     "threads": 1,
 }
+GREEDY = {"iterations": [200, 50], "gradient_step": 0.5, "flow_sigma": 3, "total_sigma": 0.2}
+CONVEXADAM = {"mind_r": 1, "mind_d": 1, "grid_sp": 4, "disp_hw": 2, "grid_sp_adam": 1, "selected_niter": 30}
+CONVEXADAM |= {"lambda_weight": 0.5, "selected_smooth": 0}
 UNET = {
     "features": [4, 4], "dropout": 0.0, "integration_steps": 3, "instance_norm": True, "search": [1], "device": "cpu",
     "precision": "float32",
@@ -40,15 +43,20 @@ def oblique_affine():
     return affine
 
 
+def blob(smoothness):
+    """An image of a block in an empty background, its texture of a smoothness in voxels."""
+    rng = np.random.default_rng(0)
+    envelope = np.zeros(SHAPE)
+    envelope[10:-10, 8:-8, 8:-8] = 1
+    texture = ndimage.gaussian_filter(rng.standard_normal(SHAPE), smoothness)
+    return ndimage.gaussian_filter(envelope, 1.5) * (2 + texture / texture.std())
+
+
 @pytest.fixture(scope="module")
 def shifted_pair(tmp_path_factory):
     """A blob image and its copy moved by three different shifts, on an oblique, anisotropic grid."""
     folder = tmp_path_factory.mktemp("pair")
-    rng = np.random.default_rng(0)
-    envelope = np.zeros(SHAPE)
-    envelope[10:-10, 8:-8, 8:-8] = 1
-    texture = ndimage.gaussian_filter(rng.standard_normal(SHAPE), 2.0)
-    fixed = ndimage.gaussian_filter(envelope, 1.5) * (2 + texture / texture.std())
+    fixed = blob(2.0)
     # moving(x + shift) = fixed(x)
     moving = ndimage.shift(fixed, SHIFT_VOXELS, order=3)
     paths = folder / "fixed.nii.gz", folder / "moving.nii.gz"
@@ -75,6 +83,10 @@ def register(method, paths, folder):
         syn.register(*paths, output, SYN)
     elif method == "niftyreg":
         niftyreg.register(*paths, output, NIFTYREG)
+    elif method == "greedy":
+        greedy.register(*paths, output, GREEDY)
+    elif method == "convexadam":
+        convexadam.register(*paths, output, CONVEXADAM)
     else:
         options = UNET if method == "unet" else VOXELMORPH
         learned.registrar(network_weights(folder, options), options)(*paths, output)
@@ -90,7 +102,7 @@ def ours(path, moving):
     return warp.warp(data, displacement)[0, 0].numpy(), displacement[0].numpy()
 
 
-@pytest.mark.parametrize("method", ["unet", "voxelmorph", "syn", "niftyreg"])
+@pytest.mark.parametrize("method", ["unet", "voxelmorph", "syn", "niftyreg", "greedy", "convexadam"])
 def test_simpleitk_and_ants_read_the_file_as_we_do(method, shifted_pair, tmp_path):
     if method == "niftyreg" and not programs.find("reg_f3d"):
         pytest.skip("NiftyReg is not installed")
@@ -120,6 +132,42 @@ def test_simpleitk_and_ants_read_the_file_as_we_do(method, shifted_pair, tmp_pat
     np.testing.assert_allclose(found, SHIFT_VOXELS, atol=tolerance)
     start = np.asarray(io.load_image(moving).dataobj)
     assert np.abs(warped - target)[brain].mean() < 0.35 * np.abs(start - target)[brain].mean()
+
+
+def planted_warp():
+    """A smooth displacement (3, X, Y, Z) in voxels, of another size along each axis."""
+    rng = np.random.default_rng(1)
+    field = np.stack([ndimage.gaussian_filter(rng.standard_normal(SHAPE), 6) for _ in range(3)])
+    return field / np.abs(field).max(axis=(1, 2, 3), keepdims=True) * np.reshape([5, 3, 4], (3, 1, 1, 1))
+
+
+@pytest.mark.parametrize("method", ["greedy", "convexadam"])
+def test_a_planted_smooth_warp_is_found_across_contrasts(method, tmp_path):
+    truth, moving = planted_warp(), blob(1.5)
+    # fixed(x) = moving(x + u(x)), bright where the moving image is dark
+    warped = warp.warp(torch.from_numpy(moving)[None, None].float(), torch.from_numpy(truth)[None].float())[0, 0]
+    block = warped.numpy() > 0.5
+    fixed = np.where(block, 6 - warped.numpy(), 0)
+    paths = tmp_path / "fixed.nii.gz", tmp_path / "moving.nii.gz"
+    for path, data in zip(paths, (fixed, moving), strict=True):
+        io.save(path, data, oblique_affine())
+    _, found = ours(register(method, paths, tmp_path), paths[1])
+    inside = ndimage.binary_erosion(block)
+    error, start = (np.linalg.norm(each[:, inside], axis=0).mean() for each in (found - truth, truth))
+    assert error < 0.5 * start
+    # each component goes with its own axis, the right way round
+    across = np.corrcoef(found[:, inside], truth[:, inside])[:3, 3:]
+    assert np.diag(across).min() > 0.75
+    assert (np.abs(across).argmax(axis=1) == [0, 1, 2]).all()
+
+
+def test_greedy_and_convexadam_refuse_images_on_two_grids(tmp_path):
+    paths = tmp_path / "fixed.nii.gz", tmp_path / "moving.nii.gz"
+    for path, shape in zip(paths, (SHAPE, (32, 32, 32)), strict=True):
+        io.save(path, np.random.default_rng(0).random(shape), oblique_affine())
+    for method in ("greedy", "convexadam"):
+        with pytest.raises(InputError, match=r"moving\.nii\.gz: expected the shape of .*, found \(32, 32, 32\)"):
+            register(method, paths, tmp_path)
 
 
 def test_planted_smooth_warp_is_read_back(tmp_path):

@@ -66,6 +66,19 @@ def test_syn_settings_plan_syn_and_what_follows(project):
     assert planned(project) == {"register_syn", *AFTER_UNET} - {"register_unet", "plot_losses"}
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "rule"),
+    [
+        ("greedy_nmi.gradient_step", 0.3, "register_greedy"),
+        ("convexadam_mind.lambda_weight", 0.4, "register_convexadam"),
+    ],
+)
+def test_settings_of_a_batched_method_plan_it_alone(project, key, value, rule):
+    change(project, key, value)
+    registering = {name for name in planned(project) if name.startswith(("register_", "train_"))}
+    assert registering == {rule}
+
+
 def test_the_steps_of_a_gan_plan_it_its_samples_and_the_arms_that_train_on_them(project):
     change(project, "pgan.learning_rate", 0.002)
     expected = {"train_pgan", "sample_pgan", "measure_samples", "report_samples", "plot_pgan_stages", "plot_samples"}

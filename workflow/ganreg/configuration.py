@@ -100,15 +100,16 @@ def validate(config, schema_path):
         raise InputError("config: bids: expected a mask, stripped images or labels that cover the brain, found none")
     if (config["template"]["image"] is None) != (config["template"]["mask"] is None):
         raise InputError("config: template: expected image and mask, or neither, found one of them")
-    for name in ("rdnn", "voxelmorph1", "unet"):
+    for name in ("rdnn", "voxelmorph1", "voxelmorph2", "unet"):
         if config[name]["validate_every"] > config[name]["steps"]:
             raise InputError(f"config: {name}.validate_every: expected at most the {config[name]['steps']} steps")
-    if len(config["voxelmorph1"]["encoder"]) > 4 or len(config["unet"]["features"]) > 4:
-        raise InputError("config: voxelmorph1.encoder and unet.features: expected at most 4 stages, found more")
-    if len(config["voxelmorph1"]["decoder"]) <= len(config["voxelmorph1"]["encoder"]):
-        raise InputError(
-            "config: voxelmorph1.decoder: expected more stages than the encoder has, found as many or fewer"
-        )
+    for name, key in (("voxelmorph1", "encoder"), ("voxelmorph2", "encoder"), ("unet", "features")):
+        if len(config[name][key]) > 4:
+            raise InputError(f"config: {name}.{key}: expected at most 4 stages, found {len(config[name][key])}")
+    for name in ("voxelmorph1", "voxelmorph2"):
+        if len(config[name]["decoder"]) <= len(config[name]["encoder"]):
+            message = "expected more stages than the encoder has, found as many or fewer"
+            raise InputError(f"config: {name}.decoder: {message}")
 
 
 def validate_subjects(config, subjects):

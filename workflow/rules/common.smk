@@ -65,8 +65,7 @@ if not programs.find("reg_f3d") and "conda" not in str(workflow.deployment_setti
         logger.warning(f"NiftyReg is not installed: left out {', '.join(left_out)} (`make setup` builds it).")
         METHODS = [method for method in METHODS if method not in left_out]
 SYN = [method for method in METHODS if method.startswith("syn_")]
-NIFTYREG = [method for method in METHODS if method.startswith("niftyreg_")]
-BATCHED = SYN + NIFTYREG
+BATCHED = [method for method in METHODS if method.startswith(("syn_", "niftyreg_", "greedy_", "convexadam_"))]
 VOXELMORPH = [method for method in METHODS if method.startswith("voxelmorph")]
 # the networks behind the methods: that of a refined one is the one that is refined
 UNET = list(dict.fromkeys(configuration.network(method) for method in METHODS if method.startswith("unet_")))

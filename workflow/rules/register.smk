@@ -100,6 +100,74 @@ rule register_niftyreg:
         """
 
 
+rule register_greedy:
+    """Register a batch of pairs with greedy."""
+    input:
+        images=preprocessed_pairs(),
+        folds="<results>/split/folds.json",
+    output:
+        transforms_output("<results>/transforms/fold{fold}/{method}/batch{batch}"),
+    log:
+        "<logs>/register_greedy/fold{fold}_{method}_batch{batch}.log",
+    benchmark:
+        "<benchmarks>/register_greedy/fold{fold}_{method}_batch{batch}.jsonl"
+    wildcard_constraints:
+        method="greedy_[a-z]+",
+    conda:
+        "../../envs/greedy.yaml"
+    params:
+        options=lambda wildcards: registration_options(config[wildcards.method], batched=True),
+        code=code("register_greedy", "greedy"),
+        subjects=subjects_folder,
+    shell:
+        """
+        python "$SCRIPTS/register_greedy.py" \
+            --options {params.options:q} \
+            --code {params.code} \
+            --folds {input.folds:q} \
+            --fold {wildcards.fold} \
+            --method {wildcards.method} \
+            --batch {wildcards.batch} \
+            --subjects {params.subjects:q} \
+            --output {output:q} \
+            > {log:q} 2>&1
+        """
+
+
+rule register_convexadam:
+    """Register a batch of pairs with ConvexAdam."""
+    input:
+        images=preprocessed_pairs(),
+        folds="<results>/split/folds.json",
+    output:
+        transforms_output("<results>/transforms/fold{fold}/{method}/batch{batch}"),
+    log:
+        "<logs>/register_convexadam/fold{fold}_{method}_batch{batch}.log",
+    benchmark:
+        "<benchmarks>/register_convexadam/fold{fold}_{method}_batch{batch}.jsonl"
+    wildcard_constraints:
+        method="convexadam_[a-z]+",
+    conda:
+        "../../envs/convexadam.yaml"
+    params:
+        options=lambda wildcards: registration_options(config[wildcards.method], batched=True),
+        code=code("register_convexadam", "convexadam"),
+        subjects=subjects_folder,
+    shell:
+        """
+        python "$SCRIPTS/register_convexadam.py" \
+            --options {params.options:q} \
+            --code {params.code} \
+            --folds {input.folds:q} \
+            --fold {wildcards.fold} \
+            --method {wildcards.method} \
+            --batch {wildcards.batch} \
+            --subjects {params.subjects:q} \
+            --output {output:q} \
+            > {log:q} 2>&1
+        """
+
+
 rule train_voxelmorph:
     """Train VoxelMorph on one fold's training subjects."""
     input:
