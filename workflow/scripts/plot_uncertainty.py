@@ -28,7 +28,7 @@ def draw_reliability(axis, curve, options):
     axis.set_ylim(0, most[1])
     axis.set_xlabel("SD of the transform (mm)")
     axis.set_ylabel("true error, root mean square (mm)")
-    axis.set_title(f"calibration error {uncertainty_table.calibration_error(curve):.2f} mm")
+    axis.set_title(f"all test pairs:\ncalibration error {uncertainty_table.calibration_error(curve):.2f} mm")
     axis.legend(frameon=False)
 
 
@@ -67,8 +67,10 @@ def main(argv=None):
         size |= {"ncols": 4, "figsize": (11, 5.4), "gridspec_kw": {"width_ratios": [1, 1, 1, 1.5]}}
     with style.figure(options, args.output, data, **size) as (drawn, axes):
         slices.show(axes[0][0], fixed[box], height, f"fixed: sub-{pair['fixed']}\n{args.options['fixed']}")
-        slices.show(axes[0][1], moving[box], height, f"moving: sub-{pair['moving']}\n{args.options['moving']}")
-        slices.show(axes[0][2], warped[box], height, "moving, warped\n")
+        # one scale: at its edge the warped brain fades into the background
+        limits = tuple(np.percentile(moving[moving != 0], [1, 99]))
+        slices.show(axes[0][1], moving[box], height, f"moving: sub-{pair['moving']}\n{args.options['moving']}", limits)
+        slices.show(axes[0][2], warped[box], height, "moving, warped\n", limits)
         for axis, values, title in zip(axes[1][:3], maps.values(), titles, strict=True):
             slices.show_map(drawn, axis, np.where(mask, values, np.nan)[box], height, title)
         if not curve.empty:

@@ -38,8 +38,8 @@ def show_labels(axis, labels, fraction, title=""):
 
 
 def show_map(figure, axis, volume, fraction, title=""):
-    """Draw an axial slice of a measured volume in colour, NaN blank, the scale from 0 to its 99th percentile."""
-    most = np.nanpercentile(axial(volume, fraction), 99)
+    """Draw an axial slice of a measured volume in colour, NaN blank, the scale from 0 to its 95th percentile."""
+    most = np.nanpercentile(axial(volume, fraction), 95)
     drawn = axis.imshow(axial(volume, fraction), cmap="viridis", vmin=0, vmax=most or 1, interpolation="nearest")
     figure.colorbar(drawn, ax=axis, shrink=0.8)
     axis.set_title(title)
