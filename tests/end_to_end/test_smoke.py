@@ -130,9 +130,28 @@ def test_the_identity_is_what_the_start_does(results):
     assert pairs["tre_mm"].between(1, 12).all()
 
 
+def test_uncertainty_is_measured_on_every_pair_and_maps_lie_on_the_fixed_grid(results):
+    pairs = pd.read_csv(results / "metrics" / "uncertainty.csv")
+    assert len(pairs) == 6
+    assert pairs.notna().all(axis=None)
+    for pair in pairs.itertuples():
+        stem = results / "uncertainty" / f"fold{pair.fold}" / "unet_proposed" / pair.pair
+        like = io.load(results / f"preprocess/sub-{pair.fixed:02d}/anat/sub-{pair.fixed:02d}_desc-preproc_T1w.nii.gz")
+        for name in ("variance", "residual", "appearance_variance"):
+            volume = io.load(f"{stem}_{name}.nii.gz")
+            np.testing.assert_allclose(volume.affine, like.affine, atol=1e-4)
+            assert np.asarray(volume.dataobj).max() > 0
+    table = pd.read_csv(results / "tables" / "uncertainty.csv")
+    assert table["rmse_mm"].iloc[0] == pytest.approx(pairs["rmse_mm"].mean(), rel=1e-4)
+    # the same network and pairs, on another grid
+    measured = pd.read_csv(results / "metrics" / "pairs.csv").set_index(["method", "pair"])["tre_mm"]
+    for pair in pairs.itertuples():
+        assert measured["unet_proposed", pair.pair] < pair.rmse_mm * 1.1
+
+
 def test_figures_are_pictures_with_their_data(results):
     figures = sorted((results / "figures").glob("*.png"))
-    assert len(figures) == 10
+    assert len(figures) == 11
     for path in [*figures, results / "tables" / "table1.png", results / "tables" / "table2.png"]:
         pixels = np.asarray(Image.open(path).convert("L"))
         assert min(pixels.shape) > 200

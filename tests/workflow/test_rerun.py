@@ -4,13 +4,16 @@ import shutil
 
 import pytest
 import yaml
-from conftest import planned, snakemake
+from conftest import SMOKE, planned, snakemake
 
 FIGURES = {"plot_rulegraph", "plot_cohort", "plot_augmentation", "plot_registration", "plot_comparison", "plot_losses"}
 FIGURES |= {"plot_tables", "plot_segmentation", "plot_segmentation_dice", "plot_pgan_stages", "plot_samples"}
+FIGURES |= {"plot_uncertainty"}
 OF_SLICES = {"plot_cohort", "plot_augmentation", "plot_segmentation", "plot_pgan_stages", "plot_samples"}
+OF_SLICES |= {"plot_uncertainty"}
+UNCERTAINTY = {"sample_transforms", "evaluate_uncertainty", "report_uncertainty", "plot_uncertainty"}
 AFTER_UNET = {"register_unet", "evaluate_pairs", "collect_metrics", "report_dice", "plot_registration", "plot_losses"}
-AFTER_UNET |= {"plot_comparison", "plot_tables"}
+AFTER_UNET |= {"plot_comparison", "plot_tables", *UNCERTAINTY}
 
 
 @pytest.fixture
@@ -63,7 +66,7 @@ def test_a_learning_rate_plans_its_network_and_what_follows(project):
 
 def test_syn_settings_plan_syn_and_what_follows(project):
     change(project, "syn_mi.gradient_step", 0.3)
-    assert planned(project) == {"register_syn", *AFTER_UNET} - {"register_unet", "plot_losses"}
+    assert planned(project) == {"register_syn", *AFTER_UNET} - {"register_unet", "plot_losses", *UNCERTAINTY}
 
 
 @pytest.mark.parametrize(
@@ -83,6 +86,20 @@ def test_the_steps_of_a_gan_plan_it_its_samples_and_the_arms_that_train_on_them(
     change(project, "pgan.learning_rate", 0.002)
     expected = {"train_pgan", "sample_pgan", "measure_samples", "report_samples", "plot_pgan_stages", "plot_samples"}
     assert planned(project) == {*expected, "train_unet", *AFTER_UNET}
+
+
+def test_the_number_of_samples_plans_the_uncertainty_alone(project):
+    (project / "overlay.yaml").write_text(yaml.safe_dump({"uncertainty": {"samples": 4}}))
+    assert planned(project, SMOKE, "overlay.yaml") == UNCERTAINTY
+
+
+@pytest.mark.parametrize("method", [None, "unet_classic"])
+def test_uncertainty_of_no_method_that_is_run_plans_none(project, method):
+    overlay = {"uncertainty": {"method": method}, "pathvars": {"results": "results/anew"}}
+    (project / "overlay.yaml").write_text(yaml.safe_dump(overlay))
+    rules = planned(project, SMOKE, "overlay.yaml")
+    assert "register_unet" in rules
+    assert not rules & UNCERTAINTY
 
 
 def test_two_swapped_values_in_a_block_plan_what_uses_it(project):

@@ -69,6 +69,8 @@ BATCHED = [method for method in METHODS if method.startswith(("syn_", "niftyreg_
 VOXELMORPH = [method for method in METHODS if method.startswith("voxelmorph")]
 # the networks behind the methods: that of a refined one is the one that is refined
 UNET = list(dict.fromkeys(configuration.network(method) for method in METHODS if method.startswith("unet_")))
+# the network whose uncertainty is sampled; none where it is not among those that are trained
+UNCERTAIN = [method for method in UNET if method == config["uncertainty"]["method"]]
 KINDS = list(dict.fromkeys(kind for method in UNET if (kind := configuration.ARMS[method]["samples"])))
 CONTRASTS = [pair for pair in configuration.CONTRASTS if {*pair} <= {*METHODS}]
 
@@ -125,6 +127,14 @@ def subjects_folder(wildcards, input):
 def truth_folder(wildcards, input):
     """Folder of the cohort's true fields; empty where there is no truth."""
     return str(Path(input.truth[0]).parents[2]) if input.truth else ""
+
+
+# the cohort's true fields, where there is a truth
+TRUTH = expand(
+    "<results>/bids/derivatives/truth/sub-{subject}/anat/sub-{subject}_{ends}_desc-true_xfm.nii.gz",
+    subject=ALL_SUBJECTS if EMBEDDED else [],
+    ends=["from-T1w_to-template", "from-template_to-T1w"],
+)
 
 
 def preprocessed_pairs(*names):

@@ -110,15 +110,7 @@ rule evaluate_pairs:
         manifests=lambda wildcards: manifests_of([wildcards.method]),
         # what no model may have seen; a method without one needs no images here
         images=lambda wildcards: preprocessed_pairs("dseg.nii.gz") if manifests_of([wildcards.method]) else [],
-        truth=(
-            expand(
-                "<results>/bids/derivatives/truth/sub-{subject}/anat/sub-{subject}_{ends}_desc-true_xfm.nii.gz",
-                subject=ALL_SUBJECTS,
-                ends=["from-T1w_to-template", "from-template_to-T1w"],
-            )
-            if EMBEDDED
-            else []
-        ),
+        truth=TRUTH,
     output:
         structures="<results>/metrics/methods/{method}_structures.csv",
         pairs="<results>/metrics/methods/{method}_pairs.csv",
@@ -146,6 +138,72 @@ rule evaluate_pairs:
             --truth={params.truth:q} \
             --output-structures {output.structures:q} \
             --output-pairs {output.pairs:q} \
+            > {log:q} 2>&1
+        """
+
+
+rule evaluate_uncertainty:
+    """Measure a network's uncertainty against its true error, and its inverse consistency."""
+    input:
+        folds="<results>/split/folds.json",
+        images=preprocessed_pairs("desc-brain_mask.nii.gz", "dseg.nii.gz"),
+        affines=preprocessed(f"from-template_to-{REFERENCE}_xfm.txt", ALL_SUBJECTS),
+        transforms=[folder for method in UNCERTAIN for folder in transforms_of(method)],
+        sampled=expand("<results>/uncertainty/fold{fold}/{method}", fold=FOLDS, method=UNCERTAIN),
+        manifests=manifests_of(UNCERTAIN),
+        truth=TRUTH,
+    output:
+        pairs="<results>/metrics/uncertainty.csv",
+        reliability="<results>/metrics/reliability.csv",
+    log:
+        "<logs>/evaluate_uncertainty.log",
+    benchmark:
+        "<benchmarks>/evaluate_uncertainty.jsonl"
+    conda:
+        "../../envs/torch.yaml"
+    params:
+        options=canonical({"dataset": DATASET, "method": config["uncertainty"]["method"]}),
+        code=code("evaluate_uncertainty", "torch"),
+        subjects=subjects_folder,
+        truth=truth_folder,
+    shell:
+        """
+        python "$SCRIPTS/evaluate_uncertainty.py" \
+            --options {params.options:q} \
+            --folds {input.folds:q} \
+            --subjects {params.subjects:q} \
+            --transforms {input.transforms:q} \
+            --sampled {input.sampled:q} \
+            --manifests {input.manifests:q} \
+            --truth={params.truth:q} \
+            --output-pairs {output.pairs:q} \
+            --output-reliability {output.reliability:q} \
+            > {log:q} 2>&1
+        """
+
+
+rule report_uncertainty:
+    """The table of uncertainty and inverse consistency."""
+    input:
+        pairs="<results>/metrics/uncertainty.csv",
+        reliability="<results>/metrics/reliability.csv",
+    output:
+        table="<results>/tables/uncertainty.csv",
+        others=multiext("<results>/tables/uncertainty", ".md", ".json"),
+    log:
+        "<logs>/report_uncertainty.log",
+    conda:
+        "../../envs/report.yaml"
+    params:
+        options=canonical({"samples": config["uncertainty"]["samples"]}),
+        code=code("report_uncertainty", "report"),
+    shell:
+        """
+        python "$SCRIPTS/report_uncertainty.py" \
+            --options {params.options:q} \
+            --pairs {input.pairs:q} \
+            --reliability {input.reliability:q} \
+            --output "$(dirname {output.table:q})" \
             > {log:q} 2>&1
         """
 

@@ -332,3 +332,43 @@ rule register_unet:
             --output {output:q} \
             > {log:q} 2>&1
         """
+
+
+rule sample_transforms:
+    """Sample the transforms of a fold's test pairs by Monte-Carlo dropout (Eq. 8, 9), and register them back."""
+    input:
+        images=preprocessed_pairs(),
+        folds="<results>/split/folds.json",
+        weights="<results>/models/fold{fold}/{method}.pt",
+    output:
+        directory("<results>/uncertainty/fold{fold}/{method}"),
+    log:
+        "<logs>/sample_transforms/fold{fold}_{method}.log",
+    benchmark:
+        "<benchmarks>/sample_transforms/fold{fold}_{method}.jsonl"
+    wildcard_constraints:
+        fold="[0-9]+",
+        method="unet_[a-z_]+",
+    conda:
+        "../../envs/torch.yaml"
+    threads: lambda wildcards: network_of(wildcards.method)["threads"]
+    resources:
+        gpu=1,
+    params:
+        options=lambda wildcards: registration_options(
+            network_of(wildcards.method), **{key: config["uncertainty"][key] for key in ("samples", "seed")}
+        ),
+        code=code("sample_transforms", "torch"),
+        subjects=subjects_folder,
+    shell:
+        """
+        python "$SCRIPTS/sample_transforms.py" \
+            --options {params.options:q} \
+            --code {params.code} \
+            --folds {input.folds:q} \
+            --fold {wildcards.fold} \
+            --subjects {params.subjects:q} \
+            --weights {input.weights:q} \
+            --output {output:q} \
+            > {log:q} 2>&1
+        """

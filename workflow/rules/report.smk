@@ -13,7 +13,7 @@ rule plot_rulegraph:
     conda:
         "../../envs/report.yaml"
     params:
-        options=plot_options(dataset=config["dataset"], methods=METHODS, pairs=TASK["pairs"]),
+        options=plot_options(dataset=config["dataset"], methods=METHODS, pairs=TASK["pairs"], uncertain=UNCERTAIN),
         code=code("plot_rulegraph", "report"),
     shell:
         """
@@ -310,6 +310,41 @@ rule plot_training_sizes:
         """
 
 
+rule plot_uncertainty:
+    """Draw one pair's uncertainty, and how it compares with the true error (Fig. 14)."""
+    input:
+        folds="<results>/split/folds.json",
+        images=preprocessed_pairs("desc-brain_mask.nii.gz"),
+        transforms=[folder for method in UNCERTAIN for folder in transforms_of(method, [1])],
+        sampled=expand("<results>/uncertainty/fold1/{method}", method=UNCERTAIN),
+        pairs="<results>/metrics/uncertainty.csv",
+        reliability="<results>/metrics/reliability.csv",
+    output:
+        png=report("<results>/figures/fig14_uncertainty.png", caption="../report/uncertainty.rst", category="Figures"),
+        others=multiext("<results>/figures/fig14_uncertainty", ".svg", ".csv"),
+    log:
+        "<logs>/plot_uncertainty.log",
+    conda:
+        "../../envs/torch.yaml"
+    params:
+        options=plot_options("slice", fixed=TASK["fixed"], moving=TASK["moving"]),
+        code=code("plot_uncertainty", "torch"),
+        subjects=subjects_folder,
+    shell:
+        """
+        python "$SCRIPTS/plot_uncertainty.py" \
+            --options {params.options:q} \
+            --folds {input.folds:q} \
+            --subjects {params.subjects:q} \
+            --transforms {input.transforms:q} \
+            --sampled {input.sampled:q} \
+            --pairs {input.pairs:q} \
+            --reliability {input.reliability:q} \
+            --output {output.png:q} \
+            > {log:q} 2>&1
+        """
+
+
 rule plot_tables:
     """Draw Table 1 and Table 2 as pictures."""
     input:
@@ -347,6 +382,7 @@ rule tables:
         rules.report_dice.output,
         rules.plot_tables.output,
         rules.report_samples.output if KINDS else [],
+        rules.report_uncertainty.output if UNCERTAIN else [],
 
 
 rule figures:
@@ -361,3 +397,4 @@ rule figures:
         rules.plot_comparison.output,
         rules.plot_losses.output if VOXELMORPH + UNET else [],
         rules.plot_training_sizes.output if SIZED else [],
+        rules.plot_uncertainty.output if UNCERTAIN else [],

@@ -1,6 +1,7 @@
 """Measure one method's test pairs from its transform files: Dice, surface distance, regularity, true error."""
 
 import re
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -24,12 +25,7 @@ def main(argv=None):
     parser.add_argument("--truth", help="folder of the cohort's true fields, where there is a truth")
     args = parser.parse_args(argv)
     folds = io.read_json(args.folds)["folds"]
-
-    def files_of(subject):
-        folder = args.subjects / f"sub-{subject}" / "anat"
-        return [*folder.glob("*_desc-preproc_*.nii.gz"), folder / f"sub-{subject}_dseg.nii.gz"]
-
-    pairs.refuse_leakage(args.manifests, folds, files_of)
+    pairs.refuse_leakage(args.manifests, folds, partial(pairs.files_of, args.subjects))
     transforms = {}
     for folder in args.transforms:
         # results/transforms/fold1[n3]/method[/batch1]
@@ -39,13 +35,7 @@ def main(argv=None):
     def labels_of(subject):
         return args.subjects / f"sub-{subject}" / "anat" / f"sub-{subject}_res-evaluation_dseg.nii.gz"
 
-    def true_field(subject, name):
-        if name == "affine":
-            return args.subjects / f"sub-{subject}" / "anat" / f"sub-{subject}_from-template_to-T1w_xfm.txt"
-        ends = {"to_template": "from-T1w_to-template", "from_template": "from-template_to-T1w"}[name]
-        return Path(args.truth) / f"sub-{subject}" / "anat" / f"sub-{subject}_{ends}_desc-true_xfm.nii.gz"
-
-    truth = pairs.TrueField(true_field) if args.truth else None
+    truth = pairs.true_field(args.subjects, args.truth)
     structures = pd.read_csv(args.structures, sep="\t")
     dataset = args.options["dataset"]
     tables = pairs.evaluate_pairs(folds, args.method, dataset, transforms, labels_of, structures, truth)

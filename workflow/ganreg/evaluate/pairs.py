@@ -41,6 +41,12 @@ def refuse_leakage(manifests, folds, files_of):
                     )
 
 
+def files_of(subjects, subject):
+    """A preprocessed subject's images and labels, as they could be trained on; `subjects` is the folder of all."""
+    folder = subjects / f"sub-{subject}" / "anat"
+    return [*folder.glob("*_desc-preproc_*.nii.gz"), folder / f"sub-{subject}_dseg.nii.gz"]
+
+
 class TrueField:
     """The simulated cohort's truth: where a point of one subject lies in another.
 
@@ -72,6 +78,24 @@ class TrueField:
         to_fixed, to_moving = (np.loadtxt(self.folder(subject, "affine")) for subject in (fixed, moving))
         template = self._displaced(fixed, "to_template", _apply(to_fixed, points))
         return _apply(np.linalg.inv(to_moving), self._displaced(moving, "from_template", template))
+
+
+def true_field(subjects, truth):
+    """The truth of preprocessed subjects; None where there is none.
+
+    Parameters
+    ----------
+    subjects : Path of the preprocessed subjects
+    truth : str, folder of the cohort's true fields; empty where there is no truth
+    """
+
+    def file_of(subject, name):
+        if name == "affine":
+            return subjects / f"sub-{subject}" / "anat" / f"sub-{subject}_from-template_to-T1w_xfm.txt"
+        ends = {"to_template": "from-T1w_to-template", "from_template": "from-template_to-T1w"}[name]
+        return Path(truth) / f"sub-{subject}" / "anat" / f"sub-{subject}_{ends}_desc-true_xfm.nii.gz"
+
+    return TrueField(file_of) if truth else None
 
 
 def _apply(matrix, points):
@@ -129,19 +153,29 @@ def evaluate_pairs(folds, method, dataset, transforms, labels_of, structures, tr
 
             mask = fixed_labels > 0
             values = metrics.regularity(displacement, torch.from_numpy(mask))
-            per_pair.append({**keys, **values, "tre_mm": _true_error(displacement, mask, fixed.affine, truth, pair)})
+            error = true_errors(displacement, mask, fixed.affine, truth, pair).mean() if truth else float("nan")
+            per_pair.append({**keys, **values, "tre_mm": float(error)})
             progress.step()
     progress.close()
     return pd.DataFrame(long), pd.DataFrame(per_pair)
 
 
-def _true_error(displacement, mask, affine, truth, pair):
-    """Mean distance in mm between registered and true places over the brain; NaN without a truth."""
-    if truth is None:
-        return float("nan")
+def true_errors(displacement, mask, affine, truth, pair):
+    """Distance in mm between registered and true places of the voxels of the brain.
+
+    Parameters
+    ----------
+    displacement : Tensor (1, 3, X, Y, Z), voxels
+    mask : bool array (X, Y, Z)
+    affine : array (4, 4), of the grid, mm
+    truth : TrueField
+    pair : dict with `fixed` and `moving`
+
+    Returns
+    -------
+    array (N,), mm, in the order of `mask`'s voxels
+    """
     voxels = np.argwhere(mask).T.astype(np.float64)
     moved = displacement[0].numpy()[:, mask]
     points = _apply(affine, voxels)
-    return float(
-        np.linalg.norm(_apply(affine, voxels + moved) - truth(pair["fixed"], pair["moving"], points), axis=0).mean()
-    )
+    return np.linalg.norm(_apply(affine, voxels + moved) - truth(pair["fixed"], pair["moving"], points), axis=0)

@@ -1,0 +1,113 @@
+"""Uncertainty of a registration network: samples of its transform by Monte-Carlo dropout (Eq. 8 and 9).
+
+With dropout left on at test time, each run is a draw from an approximate posterior over networks (Gal and Ghahramani
+2016, arXiv:1506.02142); what the draws do not agree on, the network does not know.
+"""
+
+import contextlib
+
+import numpy as np
+import torch
+
+from ganreg import io, training
+from ganreg.preprocess.subjects import Subjects
+from ganreg.progress import Progress, mark_of, unfinished
+from ganreg.register import networks
+from ganreg.register.sampled import BACKWARD, MAPS, file_of
+from ganreg.spatial import transform_file, warp
+
+
+@contextlib.contextmanager
+def dropout_alone(model, seed):
+    """Within, the dropout layers draw, from `seed` on; all else, and the whole model after, is in evaluation mode."""
+    layers = [layer for layer in model.modules() if isinstance(layer, torch.nn.Dropout3d)]
+    torch.manual_seed(seed)
+    for layer in layers:
+        layer.train()
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.eval()
+
+
+def maps(displacements, fixed, moving, affine):
+    """What samples of a transform say of its uncertainty; none of the samples is kept.
+
+    Parameters
+    ----------
+    displacements : iterable of Tensor (1, 3, X, Y, Z), voxels; the T samples
+    fixed, moving : Tensor (1, 1, X, Y, Z)
+    affine : array (4, 4), of the grid, mm
+
+    Returns
+    -------
+    dict of float32 arrays (X, Y, Z), by the names of `sampled.MAPS`
+        `variance`: trace of the covariance of the displacement over the samples, mm^2 (Eq. 8); its root is the
+        root-mean-square distance of the samples from their mean, of the kind of an error's length. `residual`: mean
+        squared difference of the warped moving images from the fixed image (Eq. 9 as written), squared grey values.
+        `appearance_variance`: variance of the warped moving image over the samples, squared grey values. All divide
+        by T.
+    """
+    to_mm = torch.as_tensor(affine[:3, :3], dtype=torch.float32)
+    mean, squares = [0.0, 0.0], [0.0, 0.0]
+    residual = torch.zeros_like(fixed)
+    for count, displacement in enumerate(displacements, start=1):
+        warped = warp.warp(moving, displacement)
+        residual += (warped - fixed).square()
+        # running mean and squared deviations (Welford 1962, doi:10.1080/00401706.1962.10490022)
+        for k, value in enumerate((torch.einsum("ij,bjxyz->bixyz", to_mm, displacement), warped)):
+            difference = value - mean[k]
+            mean[k] = mean[k] + difference / count
+            squares[k] = squares[k] + difference * (value - mean[k])
+    found = squares[0].sum(dim=1), residual[0], squares[1][0]
+    return {name: (total[0] / count).numpy() for name, total in zip(MAPS, found, strict=True)}
+
+
+def sample_transforms(pairs, weights, options, subjects_folder, output, code):
+    """Leave the uncertainty maps of pairs, and their transforms with both images exchanged, in a folder.
+
+    Every pair meets the same T networks: random numbers start anew at each pair, so that order and interruption
+    change nothing.
+
+    Parameters
+    ----------
+    pairs : list of dict: `pair`, `fixed`, `moving`
+    weights : Path
+    options : dict
+        `settings`, the network's block of the configuration; `fixed` and `moving`, the modalities; `samples`, T;
+        `seed`.
+    subjects_folder : Path of the preprocessed subjects
+    output : Path of the folder; a finished part lies beside it until the whole stands
+    code : str, fingerprint of the code
+
+    Raises
+    ------
+    InputError
+        If the weights do not fit, or the two images of a pair differ in grid.
+    """
+    subjects = Subjects(subjects_folder, sorted({options["fixed"], options["moving"]}))
+    paths = {
+        pair["pair"]: tuple(subjects.paths(pair[role])[options[role]] for role in ("fixed", "moving")) for pair in pairs
+    }
+    hashes = {str(path): io.sha256(path) for both in paths.values() for path in both}
+    model = networks.build(options["settings"])
+    network = training.trained(model, weights, options["settings"])
+    with unfinished(output, mark_of(options, code, hashes, io.sha256(weights)), "uncertainty") as part:
+        progress = Progress("uncertainty", len(pairs))
+        for pair, both in paths.items():
+            # written last
+            backward = file_of(part, pair, BACKWARD)
+            if not backward.is_file():
+                fixed, moving = (io.load_image(path) for path in both)
+                io.require_same_grid(fixed, both[0], moving, both[1])
+                tensors = [torch.from_numpy(np.asarray(image.dataobj))[None, None] for image in (fixed, moving)]
+                with dropout_alone(model, options["seed"]):
+                    samples = (network(*tensors) for _ in range(options["samples"]))
+                    found = maps(samples, *tensors, fixed.affine)
+                for name, volume in found.items():
+                    io.save(file_of(part, pair, name), volume, fixed.affine)
+                exchanged = network(*reversed(tensors))
+                transform_file.write_transform(backward, exchanged[0].numpy(), fixed.affine)
+            progress.step()
+        progress.close()
