@@ -70,6 +70,8 @@ def test_presets_are_valid_and_keep_to_their_own_folder(root, config, check, pre
         ("dataset", "bids", "bids.root: expected the path of a BIDS folder, found null"),
         ("template.image", "a.nii.gz", "expected image and mask, or neither"),
         ("unet.validate_every", 10**6, "validate_every: expected at most"),
+        ("robustness.methods", ["syn_cc"], "robustness.methods: expected some of registration.methods, found syn_cc"),
+        ("robustness.noise_sd", [0], "robustness.noise_sd.0: expected exclusiveMinimum 0, found 0"),
         ("voxelmorph1.decoder", [8, 8], "expected more stages than the encoder"),
     ],
 )
