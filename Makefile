@@ -6,12 +6,13 @@ CORES ?= all
 SMOKE := --configfile presets/smoke.yaml
 NIFTYREG := niftyreg==1.5.70rc1
 
-.PHONY: help run demo figures test lint setup lock clean
+.PHONY: help run demo figures bench-speed test lint setup lock clean
 
 help:
 	@echo "make run      the main job: the simulated cohort of config.yaml, five folds, all methods, the report"
 	@echo "make demo     every stage once, small: results/smoke"
 	@echo "make figures  figures and tables' pictures anew"
+	@echo "make bench-speed  seconds and memory of registering one pair, with other programs: benchmarks/registration_speed.csv"
 	@echo "make test     lint and the whole test suite"
 	@echo "make lint     lint alone"
 	@echo "make setup    .venv with everything pinned, NiftyReg included"
@@ -29,6 +30,9 @@ demo: setup
 
 figures: setup
 	@$(BIN)/snakemake --cores $(CORES) --quiet rules figures tables
+
+bench-speed: setup
+	@PYTHONPATH=workflow $(BIN)/python benchmarks/registration_speed.py
 
 lint: setup
 	$(BIN)/ruff check .

@@ -82,6 +82,8 @@ def test_both_voxelmorphs_differ_in_their_widths_alone(root, config, preset):
         ("voxelmorph2.encoder", [8] * 5, "voxelmorph2.encoder: expected at most 4 stages, found 5"),
         ("greedy_nmi.metric", "NCC", "greedy_nmi: expected one of .*, found metric"),
         ("convexadam_mind.selected_smooth", 4, "expected one of 0, 3, 5, found 4"),
+        ("robustness.methods", ["syn_cc"], "robustness.methods: expected some of registration.methods, found syn_cc"),
+        ("robustness.noise_sd", [0], "robustness.noise_sd.0: expected exclusiveMinimum 0, found 0"),
     ],
 )
 def test_a_mistake_is_one_line(config, check, key, value, message):

@@ -31,6 +31,14 @@ def test_training_starts_near_the_identity_on_the_image_grid(name, root):
     assert 0 < displacement.abs().max() < 0.3
 
 
+def test_dropout_is_in_the_decoder_alone(root):
+    # samples of the transform share what the encoder makes
+    model = networks.build({**configured("unet", root), "dropout": 0.3}).train()
+    images = [torch.randn(1, 1, 32, 32, 32) for _ in range(2)]
+    for first, second in zip(model.encode(*images), model.encode(*images), strict=True):
+        torch.testing.assert_close(first, second, atol=0, rtol=0)
+
+
 def test_dropout_makes_samples_differ_in_training_only(root):
     model = networks.build({**configured("unet", root), "dropout": 0.3})
     images = [torch.randn(1, 1, 32, 32, 32) for _ in range(2)]

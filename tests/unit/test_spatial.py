@@ -34,6 +34,21 @@ def test_planted_shift_is_sampled_along_the_right_axis():
     assert (warped[..., SHAPE[1] - 3 :, :] == 0).all()
 
 
+@pytest.mark.parametrize("shape", [SHAPE, (13, 11, 10), (7, 9, 5)])
+def test_warping_in_parts_is_warping_at_once_gradients_included(shape):
+    torch.manual_seed(0)
+    image, displacement = torch.randn(1, 2, *SHAPE), torch.randn(1, 3, *shape)
+    results = []
+    # a batch of two is sampled as it is
+    for copies in (1, 2):
+        inputs = [each.clone().requires_grad_() for each in (image, displacement)]
+        warped = warp.warp(*(each.expand(copies, -1, -1, -1, -1) for each in inputs), origin=(1, 0, 0))[:1]
+        warped.square().sum().backward()
+        results.append([warped, *(each.grad for each in inputs)])
+    for parts, whole in zip(*results, strict=True):
+        torch.testing.assert_close(parts, whole)
+
+
 def test_composition_equals_warping_twice():
     grid = warp.identity_grid(SHAPE)
     # an image that is linear in space is warped without interpolation error

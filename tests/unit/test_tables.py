@@ -117,3 +117,17 @@ def test_dice_by_training_size_reads_the_number_from_the_methods_name():
     assert found["dice_mean"].tolist() == pytest.approx([whole - 0.2, whole, whole - 0.1])
     assert (found["ci_low"] <= found["dice_mean"]).all()
     assert (found["dice_mean"] <= found["ci_high"]).all()
+
+
+def test_degradation_is_the_change_from_the_untouched_pairs_of_the_same_subjects():
+    lines = [(1, "a", "a0", "s1", 0.8), (1, "b", "b0", "s1", 0.6), (1, "a", "a1", "s1", 0.7), (1, "b", "b1", "s1", 0.4)]
+    conditions = pd.DataFrame(
+        [(1, "a0", "none", 0), (1, "b0", "none", 0), (1, "a1", "noise_sd", 0.5), (1, "b1", "noise_sd", 0.5)],
+        columns=["fold", "pair", "degradation", "level"],
+    )
+    table = tables.by_degradation(long_table({"m1": lines}), conditions, "d", OPTIONS)
+    assert list(table["level"]) == [0, 0.5]
+    assert set(table["degradation"]) == {"noise_sd"}
+    np.testing.assert_allclose(table["dice_mean"], [0.7, 0.55])
+    np.testing.assert_allclose(table["change"], [0, -0.15])
+    np.testing.assert_allclose(table.loc[1, ["change_low", "change_high"]].astype(float), [-0.2, -0.1])

@@ -9,6 +9,8 @@ from conftest import SMOKE, planned, snakemake
 FIGURES = {"plot_rulegraph", "plot_cohort", "plot_augmentation", "plot_registration", "plot_comparison", "plot_losses"}
 FIGURES |= {"plot_tables", "plot_segmentation", "plot_segmentation_dice", "plot_pgan_stages", "plot_samples"}
 FIGURES |= {"plot_uncertainty"}
+FIGURES |= {"plot_robustness"}
+ROBUSTNESS = {"evaluate_degraded", "report_robustness", "plot_robustness"}
 OF_SLICES = {"plot_cohort", "plot_augmentation", "plot_segmentation", "plot_pgan_stages", "plot_samples"}
 OF_SLICES |= {"plot_uncertainty"}
 UNCERTAINTY = {"sample_transforms", "evaluate_uncertainty", "report_uncertainty", "plot_uncertainty"}
@@ -61,12 +63,28 @@ def test_the_slice_shown_plans_the_figures_of_slices(project):
 
 def test_a_learning_rate_plans_its_network_and_what_follows(project):
     change(project, "unet.learning_rate", 0.01)
-    assert planned(project) == {"train_unet", *AFTER_UNET}
+    assert planned(project) == {"train_unet", *AFTER_UNET, "register_unet_degraded", *ROBUSTNESS}
 
 
 def test_syn_settings_plan_syn_and_what_follows(project):
     change(project, "syn_mi.gradient_step", 0.3)
-    assert planned(project) == {"register_syn", *AFTER_UNET} - {"register_unet", "plot_losses", *UNCERTAINTY}
+    expected = {"register_syn", *AFTER_UNET, "register_syn_degraded", *ROBUSTNESS}
+    assert planned(project) == expected - {"register_unet", "plot_losses", *UNCERTAINTY}
+
+
+def test_a_level_of_noise_plans_the_degraded_pairs_alone(project):
+    preset = project / "presets" / "smoke.yaml"
+    preset.write_text(preset.read_text().replace("noise_sd: [1]", "noise_sd: [2]"))
+    registered = {"register_syn_degraded", "register_unet_degraded"}
+    assert planned(project) == {"degrade_subjects", *registered, *ROBUSTNESS}
+
+
+def test_no_methods_plan_no_degradation(project):
+    preset = project / "presets" / "smoke.yaml"
+    preset.write_text(
+        preset.read_text().replace("robustness: {methods: [syn_mi, unet_none]", "robustness: {methods: []")
+    )
+    assert planned(project) == set()
 
 
 @pytest.mark.parametrize(
@@ -108,12 +126,13 @@ def test_two_swapped_values_in_a_block_plan_what_uses_it(project):
     assert config["bending"] != config["dice"]
     change(project, "unet.bending", config["dice"])
     change(project, "unet.dice", config["bending"])
-    assert planned(project) == {"train_unet", *AFTER_UNET}
+    assert planned(project) == {"train_unet", *AFTER_UNET, "register_unet_degraded", *ROBUSTNESS}
 
 
 def test_a_structure_left_out_plans_evaluation_and_after(project):
     change(project, "evaluation.exclude", ["brain stem"])
     expected = {"collect_metrics", "report_dice", "plot_registration", "plot_comparison", "plot_tables"}
+    expected |= {"report_robustness", "plot_robustness"}
     assert planned(project) == expected
 
 

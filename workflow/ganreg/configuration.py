@@ -91,6 +91,8 @@ def validate(config, schema_path):
     if config["split"]["training_sizes"] and not compared <= {*registration["methods"]}:
         missing = ", ".join(sorted(compared - {*registration["methods"]}))
         raise InputError(f"config: split.training_sizes: expected {missing} among registration.methods, found none")
+    if strangers := [each for each in config["robustness"]["methods"] if each not in registration["methods"]]:
+        raise InputError(f"config: robustness.methods: expected some of registration.methods, found {strangers[0]}")
     if config["dataset"] == "bids" and not config["bids"]["root"]:
         raise InputError("config: bids.root: expected the path of a BIDS folder, found null")
     if config["dataset"] == "bids" and not config["bids"]["label_table"]:

@@ -79,6 +79,11 @@ SIZES = config["split"]["training_sizes"]
 COMPARED_SIZES = ["unet_none", "unet_proposed"]
 SIZED = [f"{method}_n{size}" for size in SIZES for method in COMPARED_SIZES if {*COMPARED_SIZES} <= {*METHODS}]
 
+# the methods whose moving images are degraded, and under how many conditions, the untouched image included
+ROBUST = [method for method in config["robustness"]["methods"] if method in METHODS]
+DEGRADATION = {key: value for key, value in config["robustness"].items() if key != "methods"}
+CONDITIONS = 1 + sum(len(DEGRADATION[kind]) for kind in ("noise_sd", "bias_sd", "rotation_deg"))
+
 FOLDS = range(1, config["split"]["folds"] + 1)
 PAIRS_PER_FOLD = configuration.pairs_per_fold(config, len(FOLD_SUBJECTS))
 GRIDS = configuration.grids(config)
@@ -124,6 +129,11 @@ def subjects_folder(wildcards, input):
     return str(Path(first[0]).parents[2])
 
 
+def degraded_folder(wildcards, input):
+    """Folder of the degraded subjects, in the layout of preprocessed ones."""
+    return input.images
+
+
 def truth_folder(wildcards, input):
     """Folder of the cohort's true fields; empty where there is no truth."""
     return str(Path(input.truth[0]).parents[2]) if input.truth else ""
@@ -149,18 +159,28 @@ def in_folds(pattern, method):
     return expand(pattern, fold=[f"{fold}n{size}" if size else fold for fold in FOLDS], method=method)
 
 
-def transforms_of(method, folds=FOLDS):
-    """Folders with the transforms of a method."""
+def transforms_of(method, folds=FOLDS, root="<results>/transforms", conditions=1):
+    """Folders with the transforms of a method, each pair under so many conditions."""
     if method in SIZED:
-        return in_folds("<results>/transforms/fold{fold}/{method}", method)
+        return in_folds(f"{root}/fold{{fold}}/{{method}}", method)
     if method not in BATCHED:
-        return expand("<results>/transforms/fold{fold}/{method}", fold=folds, method=method)
+        return expand(f"{root}/fold{{fold}}/{{method}}", fold=folds, method=method)
     size = config["registration"]["pairs_per_batch"]
     return [
-        f"<results>/transforms/fold{fold}/{method}/batch{batch}"
+        f"{root}/fold{fold}/{method}/batch{batch}"
         for fold in folds
-        for batch in range(1, ceil(PAIRS_PER_FOLD[fold - 1] / size) + 1)
+        for batch in range(1, ceil(PAIRS_PER_FOLD[fold - 1] * conditions / size) + 1)
     ]
+
+
+def degraded_transforms(wildcards):
+    """Folders with a method's transforms of the degraded pairs."""
+    return transforms_of(wildcards.method, FOLDS, "<results>/robustness/transforms", CONDITIONS)
+
+
+def weights_of(wildcards):
+    """Weights of the network behind a method."""
+    return f"<results>/models/fold{wildcards.fold}/{configuration.network(wildcards.method)}.pt"
 
 
 def arm_of(method):

@@ -287,3 +287,157 @@ rule report_dice:
             --output "$(dirname {output.table1[0]:q})" \
             > {log:q} 2>&1
         """
+
+
+rule degrade_subjects:
+    """Degraded copies of the moving test subjects, in the layout of preprocessed ones, and the pairs to register."""
+    input:
+        folds="<results>/split/folds.json",
+        images=preprocessed_pairs("res-evaluation_dseg.nii.gz"),
+    output:
+        folds="<results>/robustness/folds.json",
+        subjects=directory("<results>/robustness/subjects"),
+    log:
+        "<logs>/degrade_subjects.log",
+    benchmark:
+        "<benchmarks>/degrade_subjects.jsonl"
+    conda:
+        "../../envs/torch.yaml"
+    params:
+        options=canonical({**DEGRADATION, "fixed": TASK["fixed"], "moving": TASK["moving"]}),
+        code=code("degrade_subjects", "torch"),
+        subjects=subjects_folder,
+    shell:
+        """
+        python "$SCRIPTS/degrade_subjects.py" \
+            --options {params.options:q} \
+            --folds {input.folds:q} \
+            --subjects {params.subjects:q} \
+            --output-folds {output.folds:q} \
+            --output-subjects {output.subjects:q} \
+            > {log:q} 2>&1
+        """
+
+
+use rule register_initial as register_initial_degraded with:
+    input:
+        images="<results>/robustness/subjects",
+        folds="<results>/robustness/folds.json",
+    output:
+        temp(directory("<results>/robustness/transforms/fold{fold}/initial")),
+    log:
+        "<logs>/register_initial_degraded/fold{fold}.log",
+    benchmark:
+        "<benchmarks>/register_initial_degraded/fold{fold}.jsonl"
+    params:
+        subjects=degraded_folder,
+
+
+use rule register_syn as register_syn_degraded with:
+    input:
+        images="<results>/robustness/subjects",
+        folds="<results>/robustness/folds.json",
+    output:
+        temp(directory("<results>/robustness/transforms/fold{fold}/{method}/batch{batch}")),
+    log:
+        "<logs>/register_syn_degraded/fold{fold}_{method}_batch{batch}.log",
+    benchmark:
+        "<benchmarks>/register_syn_degraded/fold{fold}_{method}_batch{batch}.jsonl"
+    params:
+        subjects=degraded_folder,
+
+
+use rule register_niftyreg as register_niftyreg_degraded with:
+    input:
+        images="<results>/robustness/subjects",
+        folds="<results>/robustness/folds.json",
+    output:
+        temp(directory("<results>/robustness/transforms/fold{fold}/{method}/batch{batch}")),
+    log:
+        "<logs>/register_niftyreg_degraded/fold{fold}_{method}_batch{batch}.log",
+    benchmark:
+        "<benchmarks>/register_niftyreg_degraded/fold{fold}_{method}_batch{batch}.jsonl"
+    params:
+        subjects=degraded_folder,
+
+
+use rule register_voxelmorph as register_voxelmorph_degraded with:
+    input:
+        images="<results>/robustness/subjects",
+        folds="<results>/robustness/folds.json",
+        weights="<results>/models/fold{fold}/{method}.pt",
+    output:
+        temp(directory("<results>/robustness/transforms/fold{fold}/{method}")),
+    log:
+        "<logs>/register_voxelmorph_degraded/fold{fold}_{method}.log",
+    benchmark:
+        "<benchmarks>/register_voxelmorph_degraded/fold{fold}_{method}.jsonl"
+    params:
+        subjects=degraded_folder,
+
+
+use rule register_unet as register_unet_degraded with:
+    input:
+        images="<results>/robustness/subjects",
+        folds="<results>/robustness/folds.json",
+        weights=weights_of,
+    output:
+        temp(directory("<results>/robustness/transforms/fold{fold}/{method}")),
+    log:
+        "<logs>/register_unet_degraded/fold{fold}_{method}.log",
+    benchmark:
+        "<benchmarks>/register_unet_degraded/fold{fold}_{method}.jsonl"
+    params:
+        subjects=degraded_folder,
+
+
+use rule evaluate_pairs as evaluate_degraded with:
+    input:
+        folds="<results>/robustness/folds.json",
+        structures="<results>/preprocess/dseg.tsv",
+        images="<results>/robustness/subjects",
+        transforms=degraded_transforms,
+        # leakage is looked for where the untouched pairs are measured; a rotation has no truth on file
+        manifests=[],
+        truth=[],
+    output:
+        structures="<results>/robustness/metrics/{method}_structures.csv",
+        pairs="<results>/robustness/metrics/{method}_pairs.csv",
+    log:
+        "<logs>/evaluate_degraded/{method}.log",
+    benchmark:
+        "<benchmarks>/evaluate_degraded/{method}.jsonl"
+    params:
+        subjects=degraded_folder,
+
+
+rule report_robustness:
+    """The table of Dice under noise, bias fields and rotated starts."""
+    input:
+        folds="<results>/robustness/folds.json",
+        structures=expand("<results>/robustness/metrics/{method}_structures.csv", method=ROBUST),
+    output:
+        table="<results>/tables/robustness.csv",
+        others=multiext("<results>/tables/robustness", ".md", ".json"),
+    log:
+        "<logs>/report_robustness.log",
+    conda:
+        "../../envs/report.yaml"
+    params:
+        options=canonical(
+            {
+                "dataset": DATASET,
+                "exclude": config["evaluation"]["exclude"],
+                "evaluation": {key: config["evaluation"][key] for key in ("bootstrap", "seed")},
+            }
+        ),
+        code=code("report_robustness", "report"),
+    shell:
+        """
+        python "$SCRIPTS/report_robustness.py" \
+            --options {params.options:q} \
+            --folds {input.folds:q} \
+            --structures {input.structures:q} \
+            --output "$(dirname {output.table:q})" \
+            > {log:q} 2>&1
+        """

@@ -301,7 +301,7 @@ rule register_unet:
     input:
         images=preprocessed_pairs(),
         folds="<results>/split/folds.json",
-        weights=lambda wildcards: f"<results>/models/fold{wildcards.fold}/{configuration.network(wildcards.method)}.pt",
+        weights=weights_of,
     output:
         transforms_output("<results>/transforms/fold{fold}/{method}"),
     log:

@@ -345,6 +345,30 @@ rule plot_uncertainty:
         """
 
 
+rule plot_robustness:
+    """Draw Dice against noise, bias field and rotated start (Fig. 15)."""
+    input:
+        table="<results>/tables/robustness.csv",
+    output:
+        png=report("<results>/figures/fig15_robustness.png", caption="../report/robustness.rst", category="Figures"),
+        others=multiext("<results>/figures/fig15_robustness", ".svg", ".csv"),
+    log:
+        "<logs>/plot_robustness.log",
+    conda:
+        "../../envs/report.yaml"
+    params:
+        options=plot_options(),
+        code=code("plot_robustness", "report"),
+    shell:
+        """
+        python "$SCRIPTS/plot_robustness.py" \
+            --options {params.options:q} \
+            --table {input.table:q} \
+            --output {output.png:q} \
+            > {log:q} 2>&1
+        """
+
+
 rule plot_tables:
     """Draw Table 1 and Table 2 as pictures."""
     input:
@@ -383,6 +407,7 @@ rule tables:
         rules.plot_tables.output,
         rules.report_samples.output if KINDS else [],
         rules.report_uncertainty.output if UNCERTAIN else [],
+        rules.report_robustness.output if ROBUST else [],
 
 
 rule figures:
@@ -398,3 +423,4 @@ rule figures:
         rules.plot_losses.output if VOXELMORPH + UNET else [],
         rules.plot_training_sizes.output if SIZED else [],
         rules.plot_uncertainty.output if UNCERTAIN else [],
+        rules.plot_robustness.output if ROBUST else [],

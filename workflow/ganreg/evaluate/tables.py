@@ -179,6 +179,46 @@ def by_training_size(structures, compared, training_subjects, options):
     return pd.DataFrame(rows).sort_values(["method", "training_subjects"], ignore_index=True)
 
 
+def by_degradation(structures, conditions, dataset, options):
+    """Dice of each method under each degradation of the moving image.
+
+    Parameters
+    ----------
+    structures : pandas.DataFrame, a long table
+    conditions : pandas.DataFrame
+        `degradation` (none: the untouched image) and `level` of each `pair` of a `fold`.
+    dataset : str
+    options : dict, block `evaluation`
+
+    Returns
+    -------
+    pandas.DataFrame
+        dataset, method, degradation, level, n_subjects, dice_mean, ci_low, ci_high (over subjects within folds), and
+        change from level 0, paired by subject, with change_low and change_high. Each degradation begins with level 0.
+    """
+    long = structures.merge(conditions, on=["fold", "pair"], validate="many_to_one")
+
+    def interval(values):
+        folds = values.index.get_level_values("fold").to_numpy()
+        return bootstrap_interval(values.to_numpy(), folds, options["bootstrap"], options["seed"])
+
+    order = conditions[conditions["degradation"] != "none"][["degradation", "level"]].drop_duplicates()
+    rows = []
+    for method in structures["method"].unique():
+        own = long[long["method"] == method]
+        untouched = subject_means(own[own["degradation"] == "none"], "dice")
+        for degradation, levels in order.groupby("degradation", sort=False)["level"]:
+            for level in [0, *sorted(levels)]:
+                part = own[(own["degradation"] == degradation) & (own["level"] == level)]
+                dice = subject_means(part, "dice") if level else untouched
+                change = dice - untouched
+                row = {"dataset": dataset, "method": method, "degradation": degradation, "level": level}
+                row |= {"n_subjects": len(dice), "dice_mean": dice.mean()}
+                row |= dict(zip(("ci_low", "ci_high"), interval(dice), strict=True)) | {"change": change.mean()}
+                rows.append(row | dict(zip(("change_low", "change_high"), interval(change), strict=True)))
+    return pd.DataFrame(rows)
+
+
 def table2(structures, methods, dataset, paper):
     """Mean Dice over subjects by fold (Table 2); sd is over the folds.
 

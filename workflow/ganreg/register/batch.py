@@ -12,8 +12,8 @@ from ganreg.register.cost import COST_FILE
 from ganreg.split import folds
 
 
-def _peak_mib():
-    """Peak resident memory of this process in MiB since `_reset_peak`; NaN where /proc does not tell."""
+def peak_mib():
+    """Peak resident memory of this process in MiB, since `_reset_peak`, if ever; NaN where /proc does not tell."""
     with contextlib.suppress(OSError):
         for line in Path("/proc/self/status").read_text().splitlines():
             if line.startswith("VmHWM:"):
@@ -54,7 +54,7 @@ def register_batch(pairs, fold, method, threads, image_paths, register, output, 
                 began = time.perf_counter()
                 child_peak = register(*image_paths(pair), part / f"{pair['pair']}.nii.gz")
                 seconds = time.perf_counter() - began
-                peak = _peak_mib() if child_peak is None else child_peak
+                peak = peak_mib() if child_peak is None else child_peak
                 spent = {"seconds": round(seconds, 3), "threads": threads, "peak_mib": round(peak, 1)}
                 io.write_json(cost, {"fold": fold, **pair, "method": method, **spent})
             progress.step()

@@ -5,10 +5,12 @@ import itertools
 import torch
 import torch.nn.functional as functional
 
-from ganreg.register.losses import box_mean, mind
+from ganreg.register import losses
 
 # brings the costs, differences of descriptors between 0 and 1, to about the size of 1
 SCALE = 20
+# planes of a slab: what is computed of it at once stays in the processor's cache
+SLAB = 8
 
 
 def displacements(reach):
@@ -24,6 +26,22 @@ def displacements(reach):
     """
     around = [direction for direction in itertools.product((-1, 0, 1), repeat=3) if any(direction)]
     return [(0, 0, 0), *(tuple(far * step for step in direction) for far in reach for direction in around)]
+
+
+def _descriptors(image, every):
+    """`losses.mind` of an image (B, 1, X, Y, Z), slab by slab, on every other (2) or on each (1) voxel."""
+    size, halo = image.shape[2], losses.PATCH_REACH
+    distance, variance, total = [], [], 0
+    for start in range(0, size, SLAB):
+        low, inside = max(start - halo, 0), min(start, halo)
+        slab = losses.patch_distances(image[:, :, low : start + SLAB + halo])[:, :, inside : inside + SLAB]
+        mean = slab.mean(dim=1, keepdim=True)
+        total = total + mean.sum(dim=(1, 2, 3, 4), keepdim=True)
+        distance.append(slab[..., ::every, ::every, ::every])
+        variance.append(mean[..., ::every, ::every, ::every])
+    typical = total / image[0].numel()
+    slabs = (losses.descriptor(*each, typical) for each in zip(distance, variance, strict=True))
+    return torch.cat(list(slabs), dim=2)
 
 
 @torch.no_grad()
@@ -43,12 +61,24 @@ def cost_volume(fixed, moving, reach):
     -------
     Tensor (B, K, X/2, Y/2, Z/2), float32; channel k is of displacement k of `displacements`
     """
-    fixed, moving = fixed.float(), moving.float()
-    target, margin = mind(fixed)[..., ::2, ::2, ::2], max(reach)
-    padded = functional.pad(mind(moving), (margin,) * 6, mode="replicate")
-    costs = []
-    for displacement in displacements(reach):
-        window = [slice(margin + d, margin + d + n, 2) for d, n in zip(displacement, fixed.shape[2:], strict=True)]
-        costs.append((target - padded[(..., *window)]).square().mean(dim=1))
-    costs = box_mean(torch.stack(costs, dim=1))
-    return SCALE * (costs - costs.mean(dim=1, keepdim=True))
+    target, margin = _descriptors(fixed.float(), every=2), max(reach)
+    padded = functional.pad(_descriptors(moving.float(), every=1), (margin,) * 6, mode="replicate")
+    # a displacement meets every other voxel of the moving image: one of eight sub-grids, each in one piece
+    sub_grids = {
+        start: padded[(..., *(slice(first, None, 2) for first in start))].contiguous()
+        for start in itertools.product((0, 1), repeat=3)
+    }
+    del padded
+    tried, half = displacements(reach), target.shape[2:]
+    costs = target.new_empty(len(target), len(tried), *half)
+    for plane in range(0, half[0], SLAB // 2):
+        slab = target[:, :, plane : plane + SLAB // 2]
+        for number, displacement in enumerate(tried):
+            first = [margin + step for step in displacement]
+            window = [slice(at // 2, at // 2 + side) for at, side in zip(first, half, strict=True)]
+            window[0] = slice(window[0].start + plane, window[0].start + plane + slab.shape[2])
+            met = sub_grids[tuple(at % 2 for at in first)][(..., *window)]
+            torch.mean((slab - met).square_(), dim=1, out=costs[:, number, plane : plane + slab.shape[2]])
+    for number in range(len(tried)):
+        costs[:, number : number + 1] = losses.box_mean(costs[:, number : number + 1])
+    return costs.sub_(costs.mean(dim=1, keepdim=True)).mul_(SCALE)

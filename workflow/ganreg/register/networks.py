@@ -121,8 +121,8 @@ class RegistrationUNet(nn.Module):
         )
         self.flow = _flow_layer(features[0])
 
-    def velocity(self, fixed, moving):
-        """Velocity (B, 3, X/2, Y/2, Z/2) in voxels of the half grid."""
+    def encode(self, fixed, moving):
+        """Features of each stage, the widest grid first; dropout, of the decoder alone, changes none of them."""
         if self.search:
             with torch.autocast(fixed.device.type, enabled=False):
                 x = matching.cost_volume(fixed, moving, self.search)
@@ -132,11 +132,19 @@ class RegistrationUNet(nn.Module):
         for layer in self.down:
             x = layer(x)
             features.append(x)
-        features.pop()
-        for layer in self.up:
+        return features
+
+    def decode(self, features):
+        """Velocity (B, 3, X/2, Y/2, Z/2) in voxels of the half grid from what `encode` gives."""
+        *finer, x = features
+        for layer, same in zip(self.up, reversed(finer), strict=True):
             x = functional.interpolate(x, scale_factor=2.0, mode="trilinear", align_corners=False)
-            x = layer(torch.cat([x, features.pop()], dim=1))
+            x = layer(torch.cat([x, same], dim=1))
         return self.flow(x).float()
+
+    def velocity(self, fixed, moving):
+        """Velocity (B, 3, X/2, Y/2, Z/2) in voxels of the half grid."""
+        return self.decode(self.encode(fixed, moving))
 
     def displacement(self, velocity):
         """Displacement (B, 3, X, Y, Z) in voxels of the image grid from a velocity on the half grid."""

@@ -3,11 +3,30 @@
 import torch
 import torch.nn.functional as functional
 
+MOST_PARTS = 8
+
 
 def identity_grid(shape, device=None):
     """Voxel coordinates of a grid: (1, 3, X, Y, Z), float32."""
     axes = [torch.arange(size, dtype=torch.float32, device=device) for size in shape]
     return torch.stack(torch.meshgrid(*axes, indexing="ij"))[None]
+
+
+def _sample(image, axes, mode, padding):
+    """`sample` at coordinates given as one tensor (B, U, V, W) for each axis."""
+    normalised = [at * (2 / (size - 1)) - 1 for at, size in zip(axes, image.shape[2:], strict=True)]
+    # grid_sample wants the fastest axis first
+    grid = torch.stack(normalised[::-1], dim=-1).to(image.dtype)
+    options = {"mode": mode, "padding_mode": padding, "align_corners": True}
+    batch, *shape, _ = grid.shape
+    if image.device.type != "cpu" or batch > 1:
+        return functional.grid_sample(image, grid, **options)
+    # on a CPU, items of a batch are what torch (2.13) gives to its threads: parts of the grid pose as items
+    rows, channels = shape[0] * shape[1], image.shape[1]
+    parts = max(count for count in range(1, MOST_PARTS + 1) if rows % count == 0)
+    grid = grid.view(parts, rows // parts, 1, shape[2], 3)
+    sampled = functional.grid_sample(image.expand(parts, *image.shape[1:]), grid, **options)
+    return sampled.transpose(0, 1).reshape(1, channels, *shape)
 
 
 def sample(image, coordinates, mode="bilinear", padding="zeros"):
@@ -25,11 +44,7 @@ def sample(image, coordinates, mode="bilinear", padding="zeros"):
     -------
     Tensor (B, C, U, V, W)
     """
-    size = torch.tensor(image.shape[2:], dtype=coordinates.dtype, device=coordinates.device).view(1, 3, 1, 1, 1)
-    normalised = coordinates * (2 / (size - 1)) - 1
-    # grid_sample wants the fastest axis first
-    grid = normalised.flip(1).permute(0, 2, 3, 4, 1)
-    return functional.grid_sample(image, grid.to(image.dtype), mode=mode, padding_mode=padding, align_corners=True)
+    return _sample(image, coordinates.unbind(dim=1), mode, padding)
 
 
 def warp(image, displacement, mode="bilinear", padding="zeros", origin=(0, 0, 0)):
@@ -37,9 +52,11 @@ def warp(image, displacement, mode="bilinear", padding="zeros", origin=(0, 0, 0)
 
     `origin` is the voxel of the image at which the displacement begins: not 0 for a displacement of a part.
     """
-    grid = identity_grid(displacement.shape[2:], displacement.device)
-    offset = torch.tensor(origin, dtype=grid.dtype, device=grid.device).view(1, 3, 1, 1, 1)
-    return sample(image, grid + offset + displacement, mode, padding)
+    axes = []
+    for axis, (moved, first) in enumerate(zip(displacement.unbind(dim=1), origin, strict=True), start=1):
+        places = torch.arange(moved.shape[axis], dtype=torch.float32, device=moved.device) + first
+        axes.append(moved + places.view([-1 if dim == axis else 1 for dim in range(4)]))
+    return _sample(image, axes, mode, padding)
 
 
 def compose(first, second):

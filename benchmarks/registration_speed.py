@@ -1,0 +1,236 @@
+"""Seconds and peak memory of registering one pair: classical programs, MONAI's VoxelMorph, and the registration U-Net.
+
+    PYTHONPATH=workflow python benchmarks/registration_speed.py
+
+The pair is the ICBM-152 T1w average and a deformed copy of the T2w average, on the grids of presets/paper.yaml and of
+presets/bench.yaml. Each line is measured in a process of its own, so that peak memory, libraries included, is its own:
+`--repeats` times, or once if it takes more than a minute; the median counts. Programs go from files to a transform
+file, uncompressed; networks from two tensors to displacement and warped image; unet_files goes the programs' way.
+Networks have random weights, on which speed does not depend. SyN and NiftyReg have the settings of the grid's preset,
+the U-Net those of config.yaml.
+"""
+
+import argparse
+import datetime
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import torch
+import yaml
+
+from ganreg import cli, io, training
+from ganreg.get import template
+from ganreg.preprocess import labels, resample
+from ganreg.preprocess.normalize import zscore
+from ganreg.register import batch, learned, networks, niftyreg, syn
+from ganreg.spatial import deform, itk, warp
+
+ROOT = Path(__file__).resolve().parents[1]
+PRESETS = ("paper", "bench")
+# seconds; what takes longer is measured once
+SLOW = 60
+SAMPLES = 20
+# anatomy as far apart as in the embedded cohort, about
+DEFORMATION = {"rotation_deg": 3, "scale": 0.05, "translation_mm": 2, "elastic_spacing_mm": 24, "elastic_sd_mm": 4}
+
+
+def make_pair(config, folder):
+    """Write the pair: preprocessed images, and labels for the training step."""
+    volumes, affine = template.load_template(template.icbm152_files())
+    shape, spacing = config["preprocess"]["shape"], config["preprocess"]["spacing"]
+    table = labels.read_table(ROOT / "resources" / "labels" / "cerebra.tsv")
+    grid = resample.grid_affine(volumes["mask"], affine, shape, spacing)
+    onto_grid = itk.to_transform(np.eye(4)), shape, grid
+    structures = labels.to_structures(volumes["dseg"], table, volumes["mask"])
+    fixed_labels = resample.resample_labels(structures, affine, *onto_grid)
+    displacement = deform.random_displacement(np.random.default_rng(1), shape, [spacing] * 3, DEFORMATION)
+    moving_labels = deform.deform_labels(fixed_labels, displacement)
+    fixed, moving = (
+        resample.resample_image(nib.Nifti1Image(volumes[name], affine), *onto_grid) for name in ("T1w", "T2w")
+    )
+    moving = deform.deform_image(moving, displacement)
+    io.save(folder / "fixed.nii", zscore(fixed, fixed_labels > 0, "fixed"), grid)
+    io.save(folder / "moving.nii", zscore(moving, moving_labels > 0, "moving"), grid)
+    io.save(folder / "fixed_labels.nii", fixed_labels, grid, np.uint8)
+    io.save(folder / "moving_labels.nii", moving_labels, grid, np.uint8)
+
+
+def read(folder, *names):
+    """Volumes of the pair as tensors (1, 1, X, Y, Z)."""
+    return [torch.from_numpy(np.asarray(nib.load(folder / f"{name}.nii").dataobj).copy())[None, None] for name in names]
+
+
+def from_files(register, settings, folder):
+    """A registration from files to a transform file, as the workflow calls it."""
+    return lambda: register(folder / "fixed.nii", folder / "moving.nii", folder / "transform.nii", settings)
+
+
+def monai_voxelmorph(folder):
+    """MONAI's VoxelMorph as it comes: inference, integration at full size, warping."""
+    from monai.networks.nets import VoxelMorph
+
+    torch.manual_seed(0)
+    model, (fixed, moving) = VoxelMorph().eval(), read(folder, "fixed", "moving")
+
+    def run():
+        with torch.inference_mode():
+            model(moving, fixed)
+
+    return run
+
+
+def with_weights(options, folder):
+    """A file of random weights of the U-Net."""
+    torch.manual_seed(0)
+    path = folder / "unet.pt"
+    training.save_weights(path, networks.build(options).state_dict())
+    return path
+
+
+def unet(options, folder):
+    """The U-Net: matching costs, velocity, integration, up-sampling, warping."""
+    network = training.trained(networks.build(options), with_weights(options, folder), options)
+    fixed, moving = read(folder, "fixed", "moving")
+
+    def run():
+        with torch.inference_mode():
+            warp.warp(moving, network(fixed, moving))
+
+    return run
+
+
+def unet_files(options, folder):
+    """The U-Net from files to a transform file."""
+    register = learned.registrar(with_weights(options, folder), options)
+    return lambda: register(folder / "fixed.nii", folder / "moving.nii", folder / "transform.nii")
+
+
+def unet_samples(options, folder):
+    """Mean and variance of the displacement over dropout samples, and the image warped by the mean."""
+
+    def sample(model, fixed, moving):
+        for module in model.modules():
+            module.train(isinstance(module, torch.nn.Dropout3d))
+        features = model.encode(fixed, moving)
+        mean, squares = 0, 0
+        for number in range(1, SAMPLES + 1):
+            displacement = model.displacement(model.decode(features))
+            difference = displacement - mean
+            mean = mean + difference / number
+            squares = squares + difference * (displacement - mean)
+        return torch.cat([mean, squares / (SAMPLES - 1), warp.warp(moving, mean)], dim=1)
+
+    network = training.trained(networks.build(options), with_weights(options, folder), options, sample)
+    images = read(folder, "fixed", "moving")
+    return lambda: network(*images)
+
+
+def unet_training(options, folder):
+    """One training step of the U-Net: loss, gradient, Adam."""
+    device = training.choose_device(options["device"])
+    precision = training.choose_precision(options["precision"], device)
+    torch.manual_seed(0)
+    model = training.place(networks.build(options), device).train()
+    optimizer = torch.optim.Adam(model.parameters(), lr=options["learning_rate"])
+    names = ("fixed", "moving", "fixed_labels", "moving_labels")
+    pair = training.to_device(dict(zip(names, read(folder, *names), strict=True)), device)
+    pair["mask"] = (pair["fixed_labels"] > 0).float()
+    loss_of = learned.loss_function(options, int(pair["fixed_labels"].max()) - 1)
+
+    def run():
+        optimizer.zero_grad(set_to_none=True)
+        with training.autocast(device, precision):
+            loss, _ = loss_of(model, pair)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), training.GRADIENT_NORM)
+        optimizer.step()
+
+    return run
+
+
+# name -> function (configuration, folder of the pair) -> what is timed
+ROWS = {
+    "syn_default": lambda config, folder: from_files(
+        syn.register, {**config["syn_mi"], "iterations": [40, 20, 0]}, folder
+    ),
+    "syn_mi": lambda config, folder: from_files(syn.register, config["syn_mi"], folder),
+    "niftyreg_nmi": lambda config, folder: from_files(niftyreg.register, config["niftyreg_nmi"], folder),
+    "monai_voxelmorph": lambda config, folder: monai_voxelmorph(folder),
+    "unet": lambda config, folder: unet(config["unet"], folder),
+    "unet_files": lambda config, folder: unet_files(config["unet"], folder),
+    f"unet_{SAMPLES}_samples": lambda config, folder: unet_samples(config["unet"], folder),
+    "unet_training_step": lambda config, folder: unet_training(config["unet"], folder),
+}
+OURS = "unet"
+
+
+def configuration(preset, threads):
+    """config.yaml with a preset's grid and settings of the programs."""
+    config = yaml.safe_load((ROOT / "config.yaml").read_text())
+    overlay = yaml.safe_load((ROOT / "presets" / f"{preset}.yaml").read_text())
+    for name in ("preprocess", "syn_mi", "niftyreg_nmi"):
+        config[name] |= overlay.get(name, {})
+    config["niftyreg_nmi"]["threads"] = threads
+    return config
+
+
+def measure(row, config, folder, repeats):
+    """Seconds of each repetition and peak memory in MiB of one row, in this process."""
+    run, seconds = ROWS[row](config, folder), []
+    while len(seconds) < repeats and (not seconds or seconds[0] <= SLOW):
+        began = time.perf_counter()
+        child_peak = run()
+        seconds.append(time.perf_counter() - began)
+    # a program that is a process of its own says what it took
+    peak = child_peak if isinstance(child_peak, float) else batch.peak_mib()
+    return {"seconds": statistics.median(seconds), "peak_mib": peak, "repeats": len(seconds)}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--grids", nargs="+", choices=PRESETS, default=PRESETS, metavar="PRESET")
+    parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS), metavar="ROW")
+    parser.add_argument("--output", type=Path, default=ROOT / "benchmarks" / "registration_speed.csv")
+    parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    cli.set_threads(args.threads)
+    if args.measure:
+        found = measure(args.rows[0], configuration(args.grids[0], args.threads), args.measure, args.repeats)
+        print(json.dumps(found))
+        return
+
+    lines = []
+    for preset in args.grids:
+        config = configuration(preset, args.threads)
+        grid = "x".join(map(str, config["preprocess"]["shape"]))
+        with io.scratch() as folder:
+            make_pair(config, folder)
+            for row in args.rows:
+                own = ["--grids", preset, "--rows", row, "--measure", str(folder)]
+                shared = ["--repeats", str(args.repeats), "--threads", str(args.threads)]
+                done = subprocess.run([sys.executable, __file__, *own, *shared], check=True, stdout=subprocess.PIPE)
+                found = json.loads(done.stdout.splitlines()[-1])
+                lines.append({"grid": grid, "row": row, **found})
+                print(f"{grid} {row}: {found['seconds']:.2f} s, {found['peak_mib']:.0f} MiB", flush=True)
+    table = pd.DataFrame(lines)
+    ours = table[table["row"] == OURS].set_index("grid")["seconds"]
+    table.insert(3, "ratio_to_unet", table["seconds"] / table["grid"].map(ours))
+    versions = ", ".join(f"{name} {version(name)}" for name in ("torch", "monai", "antspyx", "niftyreg"))
+    command = " ".join(["benchmarks/registration_speed.py", *sys.argv[1:]])
+    said = f"# {command}; {datetime.date.today()}; {args.threads} threads of {os.cpu_count()} cores; {versions}\n"
+    io.write_text(args.output, said + table.round(3).to_csv(index=False))
+
+
+if __name__ == "__main__":
+    main()
