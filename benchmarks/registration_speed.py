@@ -82,7 +82,7 @@ def monai_voxelmorph(folder):
     model, (fixed, moving) = VoxelMorph().eval(), read(folder, "fixed", "moving")
 
     def run():
-        with torch.inference_mode():
+        with torch.no_grad():
             model(moving, fixed)
 
     return run
@@ -102,7 +102,7 @@ def unet(options, folder):
     fixed, moving = read(folder, "fixed", "moving")
 
     def run():
-        with torch.inference_mode():
+        with torch.no_grad():
             warp.warp(moving, network(fixed, moving))
 
     return run
@@ -120,10 +120,9 @@ def unet_samples(options, folder):
     def sample(model, fixed, moving):
         for module in model.modules():
             module.train(isinstance(module, torch.nn.Dropout3d))
-        features = model.encode(fixed, moving)
         mean, squares = 0, 0
         for number in range(1, SAMPLES + 1):
-            displacement = model.displacement(model.decode(features))
+            displacement = model(fixed, moving)
             difference = displacement - mean
             mean = mean + difference / number
             squares = squares + difference * (displacement - mean)

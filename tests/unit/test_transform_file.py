@@ -30,7 +30,8 @@ GREEDY = {"iterations": [200, 50], "gradient_step": 0.5, "flow_sigma": 3, "total
 CONVEXADAM = {"mind_r": 1, "mind_d": 1, "grid_sp": 4, "disp_hw": 2, "grid_sp_adam": 1, "selected_niter": 30}
 CONVEXADAM |= {"lambda_weight": 0.5, "selected_smooth": 0}
 UNET = {
-    "features": [4, 4], "dropout": 0.0, "integration_steps": 3, "instance_norm": True, "search": [1], "device": "cpu",
+    "features": [4, 4], "dropout": 0.0, "integration_steps": 3, "instance_norm": True, "search": [1],
+    "passes": 1, "similarity": "mind", "device": "cpu",
     "precision": "float32",
 }  # fmt: skip
 VOXELMORPH = {"encoder": [4, 4], "decoder": [4, 4, 4], "device": "cpu", "precision": "float32"}

@@ -144,7 +144,8 @@ def trained(model, weights, options, call=None):
     place(model, device).eval()
 
     def apply(*tensors):
-        with torch.inference_mode(), autocast(device, precision):
+        # not inference_mode: the registration U-Net takes a gradient on its way
+        with torch.no_grad(), autocast(device, precision):
             return (call or type(model).__call__)(model, *(each.to(device) for each in tensors)).float().cpu()
 
     return apply

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as functional
 from torch import nn
 
-from ganreg.register import matching
+from ganreg.register import losses, matching
 from ganreg.spatial import warp
 
 LEAK = 0.2
@@ -86,6 +86,10 @@ class VoxelMorph(nn.Module):
 class RegistrationUNet(nn.Module):
     """The registration U-Net (Fig. 9): a stationary velocity at half size, integrated and up-sampled.
 
+    In each of several passes, with the same weights, it looks at the pair as warped so far and adds to the velocity.
+    With `search` it looks at matching costs and at the similarity's gradient with respect to the velocity, so that
+    training teaches it to step as an optimiser does, but further (after GraDIRN, Qiu et al. 2022, arXiv:2112.03915).
+
     Parameters
     ----------
     features : list of ints
@@ -97,17 +101,21 @@ class RegistrationUNet(nn.Module):
     instance_norm : bool
         Whether each convolution's output is normalised, channel by channel (Ulyanov et al. 2016, arXiv:1607.08022).
     search : list of ints, or an empty one
-        The network reads `matching.cost_volume` of this reach (voxels); empty: the two images, as in the paper.
+        Reach (voxels) of the `matching.cost_volume` that the network reads beside the similarity's gradient; empty: it
+        reads the two images, as in the paper.
+    passes : int
+    similarity : str, as `losses.similarity_loss` takes it
     """
 
     # group norm's gradient takes 20 times as long channels last (torch 2.13, CPU)
     memory_format = torch.contiguous_format
 
-    def __init__(self, features, dropout, integration_steps, instance_norm, search):
+    def __init__(self, features, dropout, integration_steps, instance_norm, search, passes, similarity):
         super().__init__()
-        self.integration_steps, self.search = integration_steps, search
-        # costs lie on the half grid already
-        inputs, stride = (len(matching.displacements(search)), 1) if search else (2, 2)
+        self.integration_steps, self.search, self.passes = integration_steps, search, passes
+        self.similarity = losses.similarity_loss(similarity)
+        # costs and gradient lie on the half grid already
+        inputs, stride = (len(matching.displacements(search)) + 3, 1) if search else (2, 2)
 
         def layer(before, after, stride=1):
             return _convolution(before, after, stride, instance_norm)
@@ -121,30 +129,39 @@ class RegistrationUNet(nn.Module):
         )
         self.flow = _flow_layer(features[0])
 
-    def encode(self, fixed, moving):
-        """Features of each stage, the widest grid first; dropout, of the decoder alone, changes none of them."""
+    def _matches(self, fixed, moving, velocity):
+        """Matching costs and the similarity's gradient, scaled to deviation 1, of a pair as warped so far."""
+        with torch.autocast(fixed.device.type, enabled=False):
+            with torch.enable_grad():
+                velocity = velocity.detach().requires_grad_()
+                warped = warp.warp(moving, self.displacement(velocity))
+                loss = self.similarity(warped, fixed, (fixed > 0).float())
+                (gradient,) = torch.autograd.grad(loss, velocity)
+            costs = matching.cost_volume(fixed, warped.detach(), self.search)
+            return torch.cat([costs, gradient / gradient.std().clamp(min=1e-12)], dim=1)
+
+    def _update(self, fixed, moving, velocity):
+        """What a pass adds to the velocity (B, 3, X/2, Y/2, Z/2)."""
         if self.search:
-            with torch.autocast(fixed.device.type, enabled=False):
-                x = matching.cost_volume(fixed, moving, self.search)
+            x = self._matches(fixed, moving, velocity)
         else:
-            x = torch.cat([fixed, moving], dim=1)
+            x = torch.cat([fixed, warp.warp(moving, self.displacement(velocity))], dim=1)
         features = []
         for layer in self.down:
             x = layer(x)
             features.append(x)
-        return features
-
-    def decode(self, features):
-        """Velocity (B, 3, X/2, Y/2, Z/2) in voxels of the half grid from what `encode` gives."""
-        *finer, x = features
-        for layer, same in zip(self.up, reversed(finer), strict=True):
+        features.pop()
+        for layer in self.up:
             x = functional.interpolate(x, scale_factor=2.0, mode="trilinear", align_corners=False)
-            x = layer(torch.cat([x, same], dim=1))
+            x = layer(torch.cat([x, features.pop()], dim=1))
         return self.flow(x).float()
 
     def velocity(self, fixed, moving):
         """Velocity (B, 3, X/2, Y/2, Z/2) in voxels of the half grid."""
-        return self.decode(self.encode(fixed, moving))
+        velocity = fixed.new_zeros(len(fixed), 3, *(side // 2 for side in fixed.shape[2:]))
+        for _ in range(self.passes):
+            velocity = velocity + self._update(fixed, moving, velocity)
+        return velocity
 
     def displacement(self, velocity):
         """Displacement (B, 3, X, Y, Z) in voxels of the image grid from a velocity on the half grid."""
@@ -162,5 +179,5 @@ def build(options):
     """The network that a block of the configuration describes: with `encoder` a VoxelMorph, else the U-Net."""
     if "encoder" in options:
         return VoxelMorph(options["encoder"], options["decoder"])
-    keys = ("features", "dropout", "integration_steps", "instance_norm", "search")
+    keys = ("features", "dropout", "integration_steps", "instance_norm", "search", "passes", "similarity")
     return RegistrationUNet(*(options[key] for key in keys))
