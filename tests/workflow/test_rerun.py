@@ -70,7 +70,7 @@ def test_syn_settings_plan_syn_and_what_follows(project):
     ("key", "value", "rule"),
     [
         ("greedy_nmi.gradient_step", 0.3, "register_greedy"),
-        ("convexadam_mind.lambda_weight", 0.4, "register_convexadam"),
+        ("convexadam_mind.lambda_weight", 0.8, "register_convexadam"),
     ],
 )
 def test_settings_of_a_batched_method_plan_it_alone(project, key, value, rule):
