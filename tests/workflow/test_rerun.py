@@ -91,7 +91,7 @@ def test_no_methods_plan_no_degradation(project):
     ("key", "value", "rule"),
     [
         ("greedy_nmi.gradient_step", 0.3, "register_greedy"),
-        ("convexadam_mind.lambda_weight", 0.4, "register_convexadam"),
+        ("convexadam_mind.lambda_weight", 0.8, "register_convexadam"),
     ],
 )
 def test_settings_of_a_batched_method_plan_it_alone(project, key, value, rule):
