@@ -32,7 +32,7 @@ def stages_of(snakefile):
     stages = {}
     for included in re.findall(r'^include: "(.+)"$', snakefile.read_text(), re.MULTILINE):
         path = snakefile.parent / included
-        if rules := re.findall(r"^ *rule (\w+):", path.read_text(), re.MULTILINE):
+        if rules := re.findall(r"^ *(?:use rule \w+ as|rule) (\w+)(?: with)?:", path.read_text(), re.MULTILINE):
             stages[path.stem] = rules
     return stages
 
