@@ -4,7 +4,8 @@
 
 The pair is the ICBM-152 T1w average and a deformed copy of the T2w average, on the grids of presets/paper.yaml and of
 presets/bench.yaml. Each line is measured in a process of its own, so that peak memory, libraries included, is its own:
-`--repeats` times, or once if it takes more than a minute; the median counts. Programs go from files to a transform
+`--repeats` times, or once if it takes more than a minute; the median counts. cpu_seconds are of all threads: where
+they fall far short of the seconds times the threads, the machine had other work. Programs go from files to a transform
 file, uncompressed; networks from two tensors to displacement and warped image; unet_files goes the programs' way.
 Networks have random weights, on which speed does not depend. SyN and NiftyReg have the settings of the grid's preset,
 the U-Net those of config.yaml.
@@ -183,15 +184,17 @@ def configuration(preset, threads):
 
 
 def measure(row, config, folder, repeats):
-    """Seconds of each repetition and peak memory in MiB of one row, in this process."""
-    run, seconds = ROWS[row](config, folder), []
+    """Seconds, seconds of processor (all threads and child processes) and peak memory in MiB of one row."""
+    run, seconds, processor = ROWS[row](config, folder), [], []
     while len(seconds) < repeats and (not seconds or seconds[0] <= SLOW):
-        began = time.perf_counter()
+        began, busy = time.perf_counter(), sum(os.times()[:4])
         child_peak = run()
         seconds.append(time.perf_counter() - began)
+        processor.append(sum(os.times()[:4]) - busy)
     # a program that is a process of its own says what it took
     peak = child_peak if isinstance(child_peak, float) else batch.peak_mib()
-    return {"seconds": statistics.median(seconds), "peak_mib": peak, "repeats": len(seconds)}
+    spent = {"seconds": statistics.median(seconds), "cpu_seconds": statistics.median(processor)}
+    return {**spent, "peak_mib": peak, "repeats": len(seconds)}
 
 
 def main():
@@ -221,7 +224,7 @@ def main():
                 done = subprocess.run([sys.executable, __file__, *own, *shared], check=True, stdout=subprocess.PIPE)
                 found = json.loads(done.stdout.splitlines()[-1])
                 lines.append({"grid": grid, "row": row, **found})
-                print(f"{grid} {row}: {found['seconds']:.2f} s, {found['peak_mib']:.0f} MiB", flush=True)
+                print(f"{grid} {row}: " + ", ".join(f"{key} {value:.5g}" for key, value in found.items()), flush=True)
     table = pd.DataFrame(lines)
     ours = table[table["row"] == OURS].set_index("grid")["seconds"]
     table.insert(3, "ratio_to_unet", table["seconds"] / table["grid"].map(ours))

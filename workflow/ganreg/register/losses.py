@@ -53,7 +53,7 @@ def descriptor(distance, variance, typical):
     """MIND from patch distances (B, 12, X, Y, Z), their mean over pairs, and the mean of that over the image."""
     # flat regions such as the background would divide by 0
     variance = torch.minimum(torch.maximum(variance, typical * 1e-3), typical * 1e3)
-    return torch.exp(distance / -variance.clamp(min=1e-12))
+    return (distance / -variance.clamp(min=1e-12)).exp_()
 
 
 def mind(image):

@@ -29,7 +29,7 @@ def displacements(reach):
 
 
 def _descriptors(image, every):
-    """`losses.mind` of an image (B, 1, X, Y, Z), slab by slab, on every other (2) or on each (1) voxel."""
+    """`losses.mind` of an image (B, 1, X, Y, Z) on every other (2) or on each (1) voxel, slab by slab."""
     size, halo = image.shape[2], losses.PATCH_REACH
     distance, variance, total = [], [], 0
     for start in range(0, size, SLAB):
@@ -37,11 +37,25 @@ def _descriptors(image, every):
         slab = losses.patch_distances(image[:, :, low : start + SLAB + halo])[:, :, inside : inside + SLAB]
         mean = slab.mean(dim=1, keepdim=True)
         total = total + mean.sum(dim=(1, 2, 3, 4), keepdim=True)
-        distance.append(slab[..., ::every, ::every, ::every])
+        distance.append(slab[..., ::every, ::every, ::every].contiguous())
         variance.append(mean[..., ::every, ::every, ::every])
     typical = total / image[0].numel()
-    slabs = (losses.descriptor(*each, typical) for each in zip(distance, variance, strict=True))
-    return torch.cat(list(slabs), dim=2)
+    return [losses.descriptor(*each, typical) for each in zip(distance, variance, strict=True)]
+
+
+def _sub_grids(slabs, margin):
+    """Every other voxel of a volume given in slabs, edges repeated `margin` times: eight grids by their first voxel.
+
+    A displacement meets every other voxel of the moving image; in one piece they are read many times faster.
+    """
+    sub_grids, plane = {start: [] for start in itertools.product((0, 1), repeat=3)}, 0
+    for number, slab in enumerate(slabs, start=1):
+        ends = (margin * (number == 1), margin * (number == len(slabs)))
+        slab = functional.pad(slab, (margin,) * 4 + ends, mode="replicate")
+        for (x, y, z), parts in sub_grids.items():
+            parts.append(slab[:, :, (x + plane) % 2 :: 2, y::2, z::2])
+        plane += slab.shape[2]
+    return {start: torch.cat(parts, dim=2) for start, parts in sub_grids.items()}
 
 
 @torch.no_grad()
@@ -61,14 +75,8 @@ def cost_volume(fixed, moving, reach):
     -------
     Tensor (B, K, X/2, Y/2, Z/2), float32; channel k is of displacement k of `displacements`
     """
-    target, margin = _descriptors(fixed.float(), every=2), max(reach)
-    padded = functional.pad(_descriptors(moving.float(), every=1), (margin,) * 6, mode="replicate")
-    # a displacement meets every other voxel of the moving image: one of eight sub-grids, each in one piece
-    sub_grids = {
-        start: padded[(..., *(slice(first, None, 2) for first in start))].contiguous()
-        for start in itertools.product((0, 1), repeat=3)
-    }
-    del padded
+    target, margin = torch.cat(_descriptors(fixed.float(), every=2), dim=2), max(reach)
+    sub_grids = _sub_grids(_descriptors(moving.float(), every=1), margin)
     tried, half = displacements(reach), target.shape[2:]
     costs = target.new_empty(len(target), len(tried), *half)
     for plane in range(0, half[0], SLAB // 2):
