@@ -125,8 +125,9 @@ def test_the_arms_table_says_what_the_gan_adds(results):
 
 def test_untouched_pairs_among_the_degraded_are_the_registered_ones_exactly(results):
     for method in ("syn_mi", "unet_none"):
-        plain = pd.read_csv(results / "metrics" / "methods" / f"{method}_structures.csv")
-        degraded = pd.read_csv(results / "robustness" / "metrics" / f"{method}_structures.csv")
+        names = {"fixed": str, "moving": str}
+        plain = pd.read_csv(results / "metrics" / "methods" / f"{method}_structures.csv", dtype=names)
+        degraded = pd.read_csv(results / "robustness" / "metrics" / f"{method}_structures.csv", dtype=names)
         assert len(degraded) == 4 * len(plain)
         pd.testing.assert_frame_equal(degraded[degraded["pair"].isin(plain["pair"])].reset_index(drop=True), plain)
     table = pd.read_csv(results / "tables" / "robustness.csv")
