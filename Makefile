@@ -6,12 +6,13 @@ CORES ?= all
 SMOKE := --configfile presets/smoke.yaml
 NIFTYREG := niftyreg==1.5.70rc1
 
-.PHONY: help run demo figures bench-speed test lint setup lock clean
+.PHONY: help run demo figures bench bench-speed test lint setup lock clean
 
 help:
 	@echo "make run      the main job: the simulated cohort of config.yaml, five folds, all methods, the report"
 	@echo "make demo     every stage once, small: results/smoke"
 	@echo "make figures  figures and tables' pictures anew"
+	@echo "make bench    presets/bench.yaml, all methods and arms: hours; goes on where it was stopped"
 	@echo "make bench-speed  seconds and memory of registering one pair, with other programs: benchmarks/registration_speed.csv"
 	@echo "make test     lint and the whole test suite"
 	@echo "make lint     lint alone"
@@ -30,6 +31,10 @@ demo: setup
 
 figures: setup
 	@$(BIN)/snakemake --cores $(CORES) --quiet rules figures tables
+
+bench: setup
+	@$(BIN)/snakemake --configfile presets/bench.yaml --cores $(CORES) --quiet rules
+	@$(BIN)/python workflow/scripts/print_headline.py --results results/bench
 
 bench-speed: setup
 	@PYTHONPATH=workflow $(BIN)/python benchmarks/registration_speed.py
