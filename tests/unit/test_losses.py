@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+import torch.nn.functional as functional
 
 from ganreg.register import losses
 from ganreg.segment.losses import soft_dice_loss
@@ -29,17 +30,63 @@ def test_similarity_prefers_the_aligned_image_and_has_a_finite_gradient(name):
     fixed = torch.nn.functional.avg_pool3d(torch.randn(1, 1, 24, 24, 24, generator=generator), 3, 1, 1) * 3 + 4
     shifted = fixed.roll(2, dims=2).requires_grad_()
     mask = torch.ones_like(fixed)
-    loss = losses.similarity_loss(name)
-    assert loss(fixed, fixed, mask) < loss(shifted, fixed, mask)
-    loss(shifted, fixed, mask).backward()
+    loss = losses.similarity_to(name, fixed, mask)
+    assert loss(fixed) < loss(shifted)
+    loss(shifted).backward()
     assert shifted.grad.isfinite().all()
     assert shifted.grad.abs().max() > 0
 
 
-def test_mind_is_finite_on_an_empty_image():
+def self_similarity(image):
+    """MIND word by word: for each pair of neighbours at distance sqrt(2), the mean over a patch around them."""
+    padded = functional.pad(image, (2,) * 6, mode="replicate")
+    around = [side for way in torch.eye(3, dtype=int).tolist() for side in (way, [-step for step in way])]
+    shifted = [
+        padded[(..., *(slice(1 + step, side - 1 + step) for step, side in zip(way, padded.shape[2:], strict=True)))]
+        for way in around
+    ]
+    # two to a side of one axis lie opposite each other
+    pairs = [(a, b) for a in range(6) for b in range(a + 1, 6) if a // 2 != b // 2]
+    squares = torch.cat([(shifted[a] - shifted[b]) ** 2 for a, b in pairs], dim=1)
+    distance = functional.avg_pool3d(squares, 3, stride=1)
+    distance = distance - distance.amin(dim=1, keepdim=True)
+    return torch.exp(-distance / distance.mean(dim=1, keepdim=True).clamp(min=losses.FLAT))
+
+
+@pytest.fixture
+def pair():
+    generator = torch.Generator().manual_seed(2)
+    smooth = torch.randn(2, 2, 4, 5, 3, generator=generator, dtype=torch.float64)
+    volumes = functional.interpolate(smooth, size=(9, 11, 8), mode="trilinear")
+    # a flat corner, as the background is
+    volumes[:, :, :4, :4, :4] = 0
+    return volumes[:, :1], volumes[:, 1:], (torch.rand(2, 1, 9, 11, 8, generator=generator) > 0.3).double()
+
+
+def test_mind_is_what_its_definition_says_in_some_order_of_the_pairs(pair):
+    found, expected = losses.mind(pair[0]), self_similarity(pair[0])
+    torch.testing.assert_close(found.sort(dim=1).values, expected.sort(dim=1).values)
+
+
+def test_minds_loss_and_gradient_are_those_of_automatic_differentiation(pair):
+    fixed, moving, mask = pair
+    results = []
+    for squares in (
+        lambda image: losses.similarity_to("mind", fixed, mask)(image),
+        lambda image: ((self_similarity(image) - self_similarity(fixed)) ** 2 * mask).sum() / (12 * mask.sum()),
+    ):
+        image = moving.clone().requires_grad_()
+        loss = squares(image)
+        # a factor, as a sum of terms has
+        (3 * loss).backward()
+        results.append((loss.detach(), image.grad))
+    torch.testing.assert_close(results[0], results[1])
+
+
+def test_an_empty_image_has_no_gradient_rather_than_nan():
     empty = torch.zeros(1, 1, 8, 8, 8, requires_grad=True)
-    losses.mind(empty).sum().backward()
-    assert empty.grad.isfinite().all()
+    losses.similarity_to("mind", torch.rand(1, 1, 8, 8, 8), torch.ones(1, 1, 8, 8, 8))(empty).backward()
+    assert (empty.grad == 0).all()
 
 
 def ramp(slope):

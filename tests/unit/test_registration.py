@@ -8,6 +8,7 @@ from ganreg.errors import InputError
 from ganreg.register import dataset, learned, losses
 from ganreg.segment.losses import soft_dice_loss
 from ganreg.spatial import warp
+from ganreg.spatial.box import brain_box
 
 ANYWHERE = {"device": "cpu", "precision": "float32"}
 
@@ -40,7 +41,7 @@ def test_the_loss_in_the_brains_box_is_that_of_the_whole_grid():
     memberships = [(batch[f"{name}_labels"] == numbers.view(1, 2, 1, 1, 1)).float() for name in ("moving", "fixed")]
     # outside the box the warped labels overlap with nothing fixed, but count in their own volume
     memberships[0] = warp.warp(memberships[0], displacement)
-    box = (..., *learned._brain_box(mask))
+    box = (..., *brain_box(mask, losses.REACH))
     expected = (
         ((warped - batch["fixed"]).square() * mask).sum() / mask.sum()
         + 0.5 * losses.diffusion(displacement)

@@ -17,21 +17,13 @@ from ganreg.register import dataset, losses, networks
 from ganreg.register.refine import refine
 from ganreg.segment.losses import soft_dice_loss
 from ganreg.spatial import transform_file, warp
+from ganreg.spatial.box import brain_box
 from ganreg.split import folds
 
 
 def _one_hot(dseg, numbers):
     """Memberships (B, K, X, Y, Z) of K label numbers from labels (B, 1, X, Y, Z)."""
     return (dseg == numbers.to(dseg).view(1, -1, 1, 1, 1)).float()
-
-
-def _brain_box(mask, margin=2):
-    """Slices of the box around the masks (B, 1, X, Y, Z), wider by `margin`: as far as MIND looks."""
-    box = []
-    for axis in (2, 3, 4):
-        inside = mask.amax(dim=[other for other in (0, 1, 2, 3, 4) if other != axis]).nonzero()
-        box.append(slice(max(int(inside.min()) - margin, 0), int(inside.max()) + 1 + margin))
-    return tuple(box)
 
 
 def loss_function(options, count):
@@ -51,15 +43,15 @@ def loss_function(options, count):
     -------
     function (model, batch) -> (loss, displacement)
     """
-    similarity = losses.similarity_loss(options["similarity"])
 
     def loss_of(model, batch):
         displacement = model(batch["fixed"], batch["moving"])
         with torch.autocast(displacement.device.type, enabled=False):
-            box = _brain_box(batch["mask"])
+            box = brain_box(batch["mask"], losses.REACH)
             cropped, origin = displacement[(..., *box)], [side.start for side in box]
             warped = warp.warp(batch["moving"], cropped, origin=origin)
-            loss = similarity(warped, batch["fixed"][(..., *box)], batch["mask"][(..., *box)])
+            fixed, mask = batch["fixed"][(..., *box)], batch["mask"][(..., *box)]
+            loss = losses.similarity_to(options["similarity"], fixed, mask)(warped)
             loss = loss + options["diffusion"] * losses.diffusion(displacement)
             if options["bending"]:
                 loss = loss + options["bending"] * losses.bending_energy(displacement)
@@ -68,8 +60,8 @@ def loss_function(options, count):
                     torch.randperm(count)[: options["dice_structures"]] if model.training else torch.arange(count)
                 )
                 moved = warp.warp(_one_hot(batch["moving_labels"], numbers), cropped, origin=origin)
-                fixed = _one_hot(batch["fixed_labels"][(..., *box)], numbers)
-                loss = loss + options["dice"] * soft_dice_loss(moved, fixed)
+                wanted = _one_hot(batch["fixed_labels"][(..., *box)], numbers)
+                loss = loss + options["dice"] * soft_dice_loss(moved, wanted)
         return loss, displacement
 
     return loss_of

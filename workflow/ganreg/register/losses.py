@@ -7,59 +7,70 @@ import torch.nn.functional as functional
 
 from ganreg.preprocess.normalize import SHIFT
 
-NEIGHBOURS = [(1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0), (0, 0, 1), (0, 0, -1)]
-# voxels: a neighbour's, and its patch's
-PATCH_REACH = 2
-# pairs of neighbours at distance sqrt(2)
-SELF_SIMILARITY_PAIRS = [
-    (a, b)
-    for a, b in itertools.combinations(NEIGHBOURS, 2)
-    if sum((p - q) ** 2 for p, q in zip(a, b, strict=True)) == 2
-]
+# a voxel's descriptor looks as far: its neighbours, and their patches
+REACH = 2
+# squared grey values, of which a brain has deviation 1: patches that differ less from those around them are flat
+FLAT = 5e-4
+
+
+def _self_similarity():
+    """The twelve pairs of neighbours at distance sqrt(2), by the way from one to the other: {way: where it starts}."""
+    neighbours = [(1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0), (0, 0, 1), (0, 0, -1)]
+    ways = {}
+    for first, second in itertools.combinations(neighbours, 2):
+        way = tuple(b - a for a, b in zip(first, second, strict=True))
+        if sum(step * step for step in way) == 2:
+            if way < (0, 0, 0):
+                first, way = second, tuple(-step for step in way)
+            ways.setdefault(way, []).append(first)
+    return ways
+
+
+SELF_SIMILARITY = _self_similarity()
+
+
+def _box_sum(image):
+    """Sum over 3x3x3 voxels, two fewer a side; on a CPU faster than pooling."""
+    for axis in (4, 3, 2):
+        size = image.shape[axis] - 2
+        first, second, third = (image.narrow(axis, start, size) for start in range(3))
+        image = (first + second).add_(third)
+    return image
 
 
 def box_mean(image):
-    """Mean over 3x3x3 voxels of an image (B, C, X, Y, Z), edges repeated; on a CPU faster than pooling."""
-    total = functional.pad(image, (1, 1, 1, 1, 1, 1), mode="replicate")
-    for axis in (4, 3, 2):
-        size = total.shape[axis] - 2
-        first, second, third = (total.narrow(axis, start, size) for start in range(3))
-        total = (first + second).add_(third)
-    return total.div_(27)
+    """Mean over 3x3x3 voxels of an image (B, C, X, Y, Z), edges repeated."""
+    return _box_sum(functional.pad(image, (1,) * 6, mode="replicate")).div_(27)
 
 
-def patch_distances(image):
-    """What `mind` is made of: mean squared differences of patches around pairs of neighbours, the least taken off.
-
-    Parameters
-    ----------
-    image : Tensor (B, 1, X, Y, Z)
-
-    Returns
-    -------
-    Tensor (B, 12, X, Y, Z); a voxel's values depend on the voxels within `PATCH_REACH` of it, edges repeated.
-    """
-    padded = functional.pad(image, (1, 1, 1, 1, 1, 1), mode="replicate")
-    neighbours = {
-        offset: padded[(..., *(slice(1 + o, 1 + o + n) for o, n in zip(offset, image.shape[2:], strict=True)))]
-        for offset in NEIGHBOURS
-    }
-    # one pair after the other: twelve at once leave the processor's cache
-    distance = torch.cat([box_mean((neighbours[a] - neighbours[b]).square()) for a, b in SELF_SIMILARITY_PAIRS], dim=1)
-    return distance - distance.amin(dim=1, keepdim=True)
+def _ends(padded, way):
+    """Slices of a padded image: where a way can start, and where it then ends."""
+    starts = [slice(max(0, -step), side - max(0, step)) for step, side in zip(way, padded.shape[2:], strict=True)]
+    stops = [slice(side.start + step, side.stop + step) for step, side in zip(way, starts, strict=True)]
+    return (..., *starts), (..., *stops)
 
 
-def descriptor(distance, variance, typical):
-    """MIND from patch distances (B, 12, X, Y, Z), their mean over pairs, and the mean of that over the image."""
-    # flat regions such as the background would divide by 0
-    variance = torch.minimum(torch.maximum(variance, typical * 1e-3), typical * 1e3)
-    return (distance / -variance.clamp(min=1e-12)).exp_()
+def _of_voxels(way, start, shape):
+    """Slices of the patches along a way: those that start at a certain neighbour of each voxel of the image."""
+    first = [1 + at - max(0, -step) for at, step in zip(start, way, strict=True)]
+    return (..., *(slice(at, at + side) for at, side in zip(first, shape, strict=True)))
+
+
+def _patch_distances(padded):
+    """Mean squared differences of patches (B, 12, X, Y, Z) of an image padded by `REACH`."""
+    shape, distances = [side - 2 * REACH for side in padded.shape[2:]], []
+    for way, starts in SELF_SIMILARITY.items():
+        here, there = _ends(padded, way)
+        patches = _box_sum((padded[here] - padded[there]).square_()).div_(27)
+        distances.extend(patches[_of_voxels(way, start, shape)] for start in starts)
+    return torch.cat(distances, dim=1)
 
 
 def mind(image):
     """Modality-independent neighbourhood descriptor with self-similarity context (Heinrich et al. 2013).
 
-    doi:10.1007/978-3-642-40811-3_24; patches of 3x3x3 voxels, neighbours at distance 1.
+    doi:10.1007/978-3-642-40811-3_24; patches of 3x3x3 voxels, neighbours at distance 1. Edges are repeated. Without a
+    gradient: `mind_loss` has it.
 
     Parameters
     ----------
@@ -69,34 +80,85 @@ def mind(image):
     -------
     Tensor (B, 12, X, Y, Z), between 0 and 1
     """
-    distance = patch_distances(image)
-    variance = distance.mean(dim=1, keepdim=True)
-    return descriptor(distance, variance, variance.mean(dim=(1, 2, 3, 4), keepdim=True).detach())
+    with torch.no_grad():
+        distance = _patch_distances(functional.pad(image, (REACH,) * 6, mode="replicate"))
+        distance -= distance.amin(dim=1, keepdim=True)
+        return (distance / -distance.mean(dim=1, keepdim=True).clamp(min=FLAT)).exp_()
 
 
-def similarity_loss(name):
-    """Similarity term by name, a function of warped and fixed (B, 1, X, Y, Z) and the fixed mask; lower is better.
+class _MindDistance(torch.autograd.Function):
+    """Mean squared difference of an image's descriptors from given ones, with the gradient worked out by hand.
+
+    Automatic differentiation of the two dozen shifted copies takes four times as long.
+    """
+
+    @staticmethod
+    def forward(ctx, padded, target, weight):
+        """`padded` image (B, 1, ...) by `REACH`, `target` (B, 12, X, Y, Z), `weight` (B, 1, X, Y, Z)."""
+        distance = _patch_distances(padded)
+        least, nearest = distance.min(dim=1, keepdim=True)
+        distance -= least
+        mean = distance.mean(dim=1, keepdim=True)
+        variance = mean.clamp(min=FLAT)
+        descriptor = (distance / -variance).exp_()
+        difference = descriptor - target
+        weight = weight / (weight.sum() * len(target[0]))
+        if ctx.needs_input_grad[0]:
+            # of the distances: through the exponent, the variance (their mean) and the least of them
+            gradient = (difference * descriptor).mul_(-2 * weight / variance)
+            of_mean = (gradient * distance).mean(dim=1, keepdim=True).div_(variance) * (mean > FLAT)
+            gradient -= of_mean
+            gradient.scatter_add_(1, nearest, -gradient.sum(dim=1, keepdim=True))
+            ctx.save_for_backward(padded, gradient)
+        return difference.square_().mul_(weight).sum()
+
+    @staticmethod
+    def backward(ctx, factor):
+        padded, gradient = ctx.saved_tensors
+        shape, result, channels = gradient.shape[2:], torch.zeros_like(padded), iter(gradient.split(1, dim=1))
+        for way, starts in SELF_SIMILARITY.items():
+            here, there = _ends(padded, way)
+            difference = padded[here] - padded[there]
+            # of the patches' sums, with the two voxels around that the sums' gradient wants
+            patches = functional.pad(torch.zeros_like(difference[..., 1:-1, 1:-1, 1:-1]), (2,) * 6)
+            inside = patches[..., 2:-2, 2:-2, 2:-2]
+            for start in starts:
+                inside[_of_voxels(way, start, shape)] += next(channels)
+            moved = _box_sum(patches).mul_(difference).mul_(2 / 27 * factor)
+            result[here] += moved
+            result[there] -= moved
+        return result, None, None
+
+
+def similarity_to(name, fixed, mask):
+    """Similarity term by name, for one fixed image; lower is better.
 
     mind: mean squared difference of descriptors inside the mask. mi: negative mutual information. ncc: negative squared
     local cross-correlation in windows of 9 voxels. mse: mean squared difference inside the mask.
+
+    Parameters
+    ----------
+    name : str
+    fixed, mask : Tensor (B, 1, X, Y, Z)
+
+    Returns
+    -------
+    function (warped image (B, 1, X, Y, Z)) -> loss
     """
-    if name in ("mi", "ncc"):
-        # costs seconds to import
-        from monai.losses import GlobalMutualInformationLoss, LocalNormalizedCrossCorrelationLoss
-    if name == "mi":
-        loss = GlobalMutualInformationLoss(num_bins=32)
-        # the bins span 0 to 1
-        return lambda warped, fixed, mask: loss(_unit_range(warped), _unit_range(fixed))
+    if name == "mind":
+        target = mind(fixed)
+        return lambda warped: _MindDistance.apply(functional.pad(warped, (REACH,) * 6, mode="replicate"), target, mask)
+    if name == "mse":
+        return lambda warped: ((warped - fixed).square() * mask).sum() / mask.sum()
+    # costs seconds to import
+    from monai.losses import GlobalMutualInformationLoss, LocalNormalizedCrossCorrelationLoss
+
     if name == "ncc":
         loss = LocalNormalizedCrossCorrelationLoss(spatial_dims=3, kernel_size=9)
-        return lambda warped, fixed, mask: loss(warped, fixed)
-    read = mind if name == "mind" else lambda image: image
-
-    def loss(warped, fixed, mask):
-        squares = (read(warped) - read(fixed)).square().mean(dim=1, keepdim=True)
-        return (squares * mask).sum() / mask.sum()
-
-    return loss
+        return lambda warped: loss(warped, fixed)
+    # the bins span 0 to 1
+    loss = GlobalMutualInformationLoss(num_bins=32)
+    return lambda warped: loss(_unit_range(warped), _unit_range(fixed))
 
 
 def _unit_range(image):

@@ -9,8 +9,8 @@ from ganreg.register import losses
 
 # brings the costs, differences of descriptors between 0 and 1, to about the size of 1
 SCALE = 20
-# planes of a slab: what is computed of it at once stays in the processor's cache
-SLAB = 8
+# planes that are compared at once: they stay in the processor's cache
+SLAB = 4
 
 
 def displacements(reach):
@@ -28,59 +28,38 @@ def displacements(reach):
     return [(0, 0, 0), *(tuple(far * step for step in direction) for far in reach for direction in around)]
 
 
-def _descriptors(image, every):
-    """`losses.mind` of an image (B, 1, X, Y, Z) on every other (2) or on each (1) voxel, slab by slab."""
-    size, halo = image.shape[2], losses.PATCH_REACH
-    distance, variance, total = [], [], 0
-    for start in range(0, size, SLAB):
-        low, inside = max(start - halo, 0), min(start, halo)
-        slab = losses.patch_distances(image[:, :, low : start + SLAB + halo])[:, :, inside : inside + SLAB]
-        mean = slab.mean(dim=1, keepdim=True)
-        total = total + mean.sum(dim=(1, 2, 3, 4), keepdim=True)
-        distance.append(slab[..., ::every, ::every, ::every].contiguous())
-        variance.append(mean[..., ::every, ::every, ::every])
-    typical = total / image[0].numel()
-    return [losses.descriptor(*each, typical) for each in zip(distance, variance, strict=True)]
-
-
-def _sub_grids(slabs, margin):
-    """Every other voxel of a volume given in slabs, edges repeated `margin` times: eight grids by their first voxel.
+def _sub_grids(volume, margin):
+    """Every other voxel of a volume, edges repeated `margin` times: eight grids by their first voxel.
 
     A displacement meets every other voxel of the moving image; in one piece they are read many times faster.
     """
-    sub_grids, plane = {start: [] for start in itertools.product((0, 1), repeat=3)}, 0
-    for number, slab in enumerate(slabs, start=1):
-        ends = (margin * (number == 1), margin * (number == len(slabs)))
-        slab = functional.pad(slab, (margin,) * 4 + ends, mode="replicate")
-        for (x, y, z), parts in sub_grids.items():
-            parts.append(slab[:, :, (x + plane) % 2 :: 2, y::2, z::2])
-        plane += slab.shape[2]
-    return {start: torch.cat(parts, dim=2) for start, parts in sub_grids.items()}
+    padded = functional.pad(volume, (margin,) * 6, mode="replicate")
+    return {(x, y, z): padded[:, :, x::2, y::2, z::2].contiguous() for x, y, z in itertools.product((0, 1), repeat=3)}
 
 
 @torch.no_grad()
 def cost_volume(fixed, moving, reach):
-    """Mean squared difference of MIND descriptors under each displacement, on every other voxel of the fixed image.
+    """Mean squared difference of descriptors under each displacement, on every other voxel of the fixed image.
 
-    Descriptors are alike across modalities where anatomy is, so that a network that reads costs has not to learn how
-    one modality looks in the other; ConvexAdam (Siebert, Hansen and Heinrich 2021) searches such a volume. The mean
-    over displacements is taken off: what counts is which is the best.
+    MIND descriptors are alike across modalities where anatomy is, so that a network that reads costs has not to learn
+    how one modality looks in the other; ConvexAdam (Siebert, Hansen and Heinrich 2021) searches such a volume. The
+    mean over displacements is taken off: what counts is which is the best.
 
     Parameters
     ----------
-    fixed, moving : Tensor (B, 1, X, Y, Z), sides even
+    fixed, moving : Tensor (B, C, X, Y, Z), descriptors of the images as `losses.mind` gives them; sides even
     reach : list of ints, voxels
 
     Returns
     -------
     Tensor (B, K, X/2, Y/2, Z/2), float32; channel k is of displacement k of `displacements`
     """
-    target, margin = torch.cat(_descriptors(fixed.float(), every=2), dim=2), max(reach)
-    sub_grids = _sub_grids(_descriptors(moving.float(), every=1), margin)
+    target, margin = fixed[..., ::2, ::2, ::2].contiguous(), max(reach)
+    sub_grids = _sub_grids(moving, margin)
     tried, half = displacements(reach), target.shape[2:]
     costs = target.new_empty(len(target), len(tried), *half)
-    for plane in range(0, half[0], SLAB // 2):
-        slab = target[:, :, plane : plane + SLAB // 2]
+    for plane in range(0, half[0], SLAB):
+        slab = target[:, :, plane : plane + SLAB]
         for number, displacement in enumerate(tried):
             first = [margin + step for step in displacement]
             window = [slice(at // 2, at // 2 + side) for at, side in zip(first, half, strict=True)]

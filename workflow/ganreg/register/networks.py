@@ -8,6 +8,7 @@ from torch import nn
 
 from ganreg.register import losses, matching
 from ganreg.spatial import warp
+from ganreg.spatial.box import brain_box
 
 LEAK = 0.2
 
@@ -104,7 +105,7 @@ class RegistrationUNet(nn.Module):
         Reach (voxels) of the `matching.cost_volume` that the network reads beside the similarity's gradient; empty: it
         reads the two images, as in the paper.
     passes : int
-    similarity : str, as `losses.similarity_loss` takes it
+    similarity : str, as `losses.similarity_to` takes it
     """
 
     # group norm's gradient takes 20 times as long channels last (torch 2.13, CPU)
@@ -113,7 +114,7 @@ class RegistrationUNet(nn.Module):
     def __init__(self, features, dropout, integration_steps, instance_norm, search, passes, similarity):
         super().__init__()
         self.integration_steps, self.search, self.passes = integration_steps, search, passes
-        self.similarity = losses.similarity_loss(similarity)
+        self.similarity = similarity
         # costs and gradient lie on the half grid already
         inputs, stride = (len(matching.displacements(search)) + 3, 1) if search else (2, 2)
 
@@ -129,23 +130,37 @@ class RegistrationUNet(nn.Module):
         )
         self.flow = _flow_layer(features[0])
 
-    def _matches(self, fixed, moving, velocity):
-        """Matching costs and the similarity's gradient, scaled to deviation 1, of a pair as warped so far."""
-        with torch.autocast(fixed.device.type, enabled=False):
-            with torch.enable_grad():
-                velocity = velocity.detach().requires_grad_()
-                warped = warp.warp(moving, self.displacement(velocity))
-                loss = self.similarity(warped, fixed, (fixed > 0).float())
-                (gradient,) = torch.autograd.grad(loss, velocity)
-            costs = matching.cost_volume(fixed, warped.detach(), self.search)
-            return torch.cat([costs, gradient / gradient.std().clamp(min=1e-12)], dim=1)
+    def _matches_of(self, fixed, moving):
+        """A function of the velocity: matching costs and the similarity's gradient of the pair as warped so far.
 
-    def _update(self, fixed, moving, velocity):
-        """What a pass adds to the velocity (B, 3, X/2, Y/2, Z/2)."""
-        if self.search:
-            x = self._matches(fixed, moving, velocity)
-        else:
-            x = torch.cat([fixed, warp.warp(moving, self.displacement(velocity))], dim=1)
+        Both are on the half grid, 0 outside the brain's box; the gradient is scaled to deviation 1.
+        """
+        box = brain_box(fixed, losses.REACH, step=2)
+        origin, half = [side.start for side in box], [slice(side.start // 2, side.stop // 2) for side in box]
+        fixed = fixed[(..., *box)]
+        similarity = losses.similarity_to(self.similarity, fixed, (fixed > 0).float())
+        target = losses.mind(fixed)
+
+        def matches(velocity):
+            with torch.autocast(velocity.device.type, enabled=False):
+                with torch.enable_grad():
+                    velocity = velocity.detach().requires_grad_()
+                    warped = warp.warp(moving, self.displacement(velocity)[(..., *box)], origin=origin)
+                    (gradient,) = torch.autograd.grad(similarity(warped), velocity)
+                costs = matching.cost_volume(target, losses.mind(warped.detach()), self.search)
+                read = velocity.new_zeros(len(costs), costs.shape[1] + 3, *velocity.shape[2:])
+                read[(slice(None), slice(-3), *half)] = costs
+                read[:, -3:] = gradient / gradient.std().clamp(min=1e-12)
+                return read
+
+        return matches
+
+    def _images_of(self, fixed, moving):
+        """A function of the velocity: the pair as warped so far."""
+        return lambda velocity: torch.cat([fixed, warp.warp(moving, self.displacement(velocity))], dim=1)
+
+    def _update(self, x):
+        """What a pass adds to the velocity (B, 3, X/2, Y/2, Z/2), from what it reads."""
         features = []
         for layer in self.down:
             x = layer(x)
@@ -158,9 +173,10 @@ class RegistrationUNet(nn.Module):
 
     def velocity(self, fixed, moving):
         """Velocity (B, 3, X/2, Y/2, Z/2) in voxels of the half grid."""
+        look = (self._matches_of if self.search else self._images_of)(fixed, moving)
         velocity = fixed.new_zeros(len(fixed), 3, *(side // 2 for side in fixed.shape[2:]))
         for _ in range(self.passes):
-            velocity = velocity + self._update(fixed, moving, velocity)
+            velocity = velocity + self._update(look(velocity))
         return velocity
 
     def displacement(self, velocity):

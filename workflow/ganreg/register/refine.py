@@ -24,12 +24,12 @@ def refine(velocity, displacement_of, fixed, moving, options):
     -------
     Tensor (1, 3, X/2, Y/2, Z/2)
     """
-    similarity, mask = losses.similarity_loss(options["similarity"]), (fixed > 0).float()
+    similarity = losses.similarity_to(options["similarity"], fixed, (fixed > 0).float())
     velocity = velocity.clone().requires_grad_()
     optimiser = torch.optim.Adam([velocity], lr=options["learning_rate"])
     for _ in range(options["steps"]):
         displacement = displacement_of(velocity)
-        loss = similarity(warp.warp(moving, displacement), fixed, mask)
+        loss = similarity(warp.warp(moving, displacement))
         loss = loss + options["diffusion"] * losses.diffusion(displacement)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()

@@ -16,6 +16,7 @@ from ganreg.preprocess.subjects import Subjects
 from ganreg.progress import mark_of
 from ganreg.segment import rdnn, samples
 from ganreg.segment.losses import soft_dice_loss
+from ganreg.spatial.box import brain_box
 from ganreg.split import folds
 
 # part of the training subjects -> the model that segments them without having seen them
@@ -199,7 +200,7 @@ def segmenter(weights, options, structures):
         mask = torch.from_numpy(np.asarray(brain.dataobj) > 0)
         images = torch.stack([torch.from_numpy(np.array(volume.dataobj)) for volume in volumes.values()])
         images = samples.plain_zscore(images, mask)[None]
-        box = samples.brain_box(mask)
+        box = brain_box(mask, samples.MARGINS)
         logits = network(images[(..., *box)])[0]
         found = torch.zeros(mask.shape, dtype=torch.uint8)
         found[box] = _label_map(logits, mask[box])

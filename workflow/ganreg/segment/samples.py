@@ -5,10 +5,11 @@ import torch
 
 from ganreg.preprocess.normalize import SHIFT
 from ganreg.spatial import warp
+from ganreg.spatial.box import brain_box
 from ganreg.spatial.deform import random_displacement
 
 # voxels around the brain that the network sees; none along the slices, where each stands alone
-MARGIN = (2, 2, 0)
+MARGINS = (2, 2, 0)
 
 
 def plain_zscore(images, mask):
@@ -24,13 +25,6 @@ def flip(images, labels, mirrors):
     mirrors : Tensor of ints: structure -> its mirror; place 0 is the background
     """
     return images.flip(2), mirrors[labels.flip(2).long()]
-
-
-def brain_box(labels):
-    """Slices of the box around labels (X, Y, Z) > 0, as the network sees a brain."""
-    inside = (labels > 0).nonzero()
-    ends = zip(inside.amin(dim=0).tolist(), inside.amax(dim=0).tolist(), MARGIN, strict=True)
-    return tuple(slice(max(low - margin, 0), high + 1 + margin) for low, high, margin in ends)
 
 
 class Slices(torch.utils.data.Dataset):
@@ -70,7 +64,7 @@ class Slices(torch.utils.data.Dataset):
             images, labels = flip(images, labels, self.mirrors)
         shape, deformation = tuple(images.shape[2:]), self.options["deformation"]
         displacement = random_displacement(rng, shape, [self.spacing] * 3, deformation)
-        box = (*brain_box(labels[0, 0])[:2], slice(0, shape[2]))
+        box = (*brain_box(labels, MARGINS)[:2], slice(0, shape[2]))
         origin = [side.start for side in box]
         displacement = displacement[(..., *box)]
         labels = warp.warp(labels.float(), displacement, mode="nearest", origin=origin).to(torch.uint8)
@@ -91,6 +85,6 @@ class Slices(torch.utils.data.Dataset):
             rng = np.random.default_rng([self.options["seed"], index])
             images, labels = self._augment(images, labels, rng)
         else:
-            box = brain_box(labels[0, 0])
+            box = brain_box(labels, MARGINS)
             images, labels = images[(..., *box)], labels[(..., *box)]
         return {"images": images, "labels": labels, "name": f"sub-{subject}", "opened": self.subjects.opened(subject)}

@@ -1,0 +1,28 @@
+"""The part of a grid that holds a brain."""
+
+
+def brain_box(mask, margins, step=1):
+    """Slices of the box around the voxels above 0, to crop a volume as ``volume[(..., *box)]``.
+
+    Parameters
+    ----------
+    mask : Tensor (..., X, Y, Z), labels or a mask; one box for all of a batch
+    margins : int, or one for each axis
+        Voxels around, as far as the grid goes.
+    step : int
+        Starts and ends are multiples of it, for which the margin grows; it divides the sides of the grid.
+
+    Returns
+    -------
+    tuple of 3 slices
+    """
+    shape = mask.shape[-3:]
+    margins = (margins,) * 3 if isinstance(margins, int) else margins
+    places = (mask.reshape(-1, *shape) > 0).any(dim=0).nonzero()
+    box = []
+    for first, last, margin, side in zip(
+        places.amin(dim=0).tolist(), places.amax(dim=0).tolist(), margins, shape, strict=True
+    ):
+        start, stop = max(first - margin, 0), min(last + 1 + margin, side)
+        box.append(slice(start // step * step, -(-stop // step) * step))
+    return tuple(box)
