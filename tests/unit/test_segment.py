@@ -193,6 +193,19 @@ def test_a_fold_is_segmented_without_looking_at_test_labels(cohort, models, tmp_
         assert subject == "v" or not any(f"sub-{subject}" in path for path in opened)
 
 
+def test_a_mirrored_subject_gets_the_mirrored_map(cohort, models, tmp_path):
+    for ends in ("desc-preproc_T1w", "desc-preproc_T2w", "desc-brain_mask"):
+        image = nib.load(cohort / "sub-v" / "anat" / f"sub-v_{ends}.nii.gz")
+        io.save(
+            tmp_path / "turned" / "sub-v" / "anat" / f"sub-v_{ends}.nii.gz",
+            image.get_fdata()[::-1], image.affine, image.get_data_dtype(),
+        )  # fmt: skip
+    segment = learned.segmenter(models[".pt"][0], OPTIONS, STRUCTURES)
+    plain, turned = segment(cohort, "v")[0], segment(tmp_path / "turned", "v")[0]
+    assert {1, 2} <= set(np.unique(plain))
+    assert np.array_equal(turned, labels.mirrors(STRUCTURES)[plain][::-1])
+
+
 def test_a_model_that_saw_a_subject_may_not_segment_it(cohort, models, tmp_path):
     swapped = [models[".json"][place] for place in (0, 2, 1)]
     files = {"output": tmp_path / "fold1", "manifest": tmp_path / "fold1.json", "weights": models[".pt"]}

@@ -112,9 +112,9 @@ def score_of(batch, logits):
     return float(np.nanmean(metrics.dice(wanted, found, logits.shape[1])[:-1]))
 
 
-def _label_map(logits, mask):
-    """The likeliest structure 1 ... K of each voxel inside the mask, 0 outside, uint8."""
-    return torch.where(mask, logits.argmax(dim=0) + 1, 0).to(torch.uint8)
+def _label_map(likelihood, mask):
+    """The likeliest structure 1 ... K of each voxel inside the mask, 0 outside, uint8, from (K, X, Y, Z)."""
+    return torch.where(mask, likelihood.argmax(dim=0) + 1, 0).to(torch.uint8)
 
 
 def _build(options, modalities, structures):
@@ -182,7 +182,8 @@ def run_training(parser, argv):
 def segmenter(weights, options, structures):
     """A function (folder, subject) -> (map, affine, opened) that segments a preprocessed subject with a trained RDNN.
 
-    It opens images and mask, no labels.
+    It opens images and mask, no labels. A network that was trained on flips sees each subject flipped, too, and the
+    two memberships are averaged.
 
     Raises
     ------
@@ -191,6 +192,15 @@ def segmenter(weights, options, structures):
     """
     settings, modalities = options["settings"], options["modalities"]
     network = training.trained(_build(settings, modalities, structures), weights, settings)
+    mirrored = mirrors(structures) if settings["flip"] else None
+
+    def memberships(images):
+        found = functional.softmax(network(images), dim=1)
+        if mirrored is None:
+            return found[0]
+        # channel k is structure k + 1
+        turned = network(images.flip(2)).flip(2)[:, mirrored[1:].astype(int) - 1]
+        return ((found + functional.softmax(turned, dim=1)) / 2)[0]
 
     def segment(folder, subject):
         paths = Subjects(folder, modalities).paths(subject)
@@ -201,9 +211,8 @@ def segmenter(weights, options, structures):
         images = torch.stack([torch.from_numpy(np.array(volume.dataobj)) for volume in volumes.values()])
         images = samples.plain_zscore(images, mask)[None]
         box = brain_box(mask, samples.MARGINS)
-        logits = network(images[(..., *box)])[0]
         found = torch.zeros(mask.shape, dtype=torch.uint8)
-        found[box] = _label_map(logits, mask[box])
+        found[box] = _label_map(memberships(images[(..., *box)]), mask[box])
         opened = {str(paths[name]): io.sha256(paths[name]) for name in [*modalities, "mask"]}
         return found.numpy(), brain.affine, opened
 
