@@ -8,7 +8,7 @@ presets/bench.yaml. Each line is measured in a process of its own, so that peak 
 they fall far short of the seconds times the threads, the machine had other work. Programs go from files to a transform
 file, uncompressed; networks from two tensors to displacement and warped image; unet_files goes the programs' way.
 Networks have random weights, on which speed does not depend. SyN and NiftyReg have the settings of the grid's preset,
-the U-Net those of config.yaml.
+the others those of config.yaml; at 1 mm the U-Net looks at halved images (`unet.halvings`).
 """
 
 import argparse
@@ -32,11 +32,13 @@ from ganreg import cli, io, training
 from ganreg.get import template
 from ganreg.preprocess import labels, resample
 from ganreg.preprocess.normalize import zscore
-from ganreg.register import batch, learned, networks, niftyreg, syn
+from ganreg.register import batch, convexadam, greedy, learned, networks, niftyreg, syn
 from ganreg.spatial import deform, itk, warp
 
 ROOT = Path(__file__).resolve().parents[1]
 PRESETS = ("paper", "bench")
+# at 1 mm the U-Net looks at halved images
+HALVINGS = {"paper": 1, "bench": 0}
 # seconds; what takes longer is measured once
 SLOW = 60
 SAMPLES = 20
@@ -164,6 +166,8 @@ ROWS = {
     ),
     "syn_mi": lambda config, folder: from_files(syn.register, config["syn_mi"], folder),
     "niftyreg_nmi": lambda config, folder: from_files(niftyreg.register, config["niftyreg_nmi"], folder),
+    "greedy_nmi": lambda config, folder: from_files(greedy.register, config["greedy_nmi"], folder),
+    "convexadam_mind": lambda config, folder: from_files(convexadam.register, config["convexadam_mind"], folder),
     "monai_voxelmorph": lambda config, folder: monai_voxelmorph(folder),
     "unet": lambda config, folder: unet(config["unet"], folder),
     "unet_files": lambda config, folder: unet_files(config["unet"], folder),
@@ -180,6 +184,7 @@ def configuration(preset, threads):
     for name in ("preprocess", "syn_mi", "niftyreg_nmi"):
         config[name] |= overlay.get(name, {})
     config["niftyreg_nmi"]["threads"] = threads
+    config["unet"]["halvings"] = HALVINGS[preset]
     return config
 
 
@@ -228,7 +233,9 @@ def main():
     table = pd.DataFrame(lines)
     ours = table[table["row"] == OURS].set_index("grid")["seconds"]
     table.insert(3, "ratio_to_unet", table["seconds"] / table["grid"].map(ours))
-    versions = ", ".join(f"{name} {version(name)}" for name in ("torch", "monai", "antspyx", "niftyreg"))
+    versions = ", ".join(
+        f"{name} {version(name)}" for name in ("torch", "monai", "antspyx", "niftyreg", "picsl-greedy", "convexAdam")
+    )
     command = " ".join(["benchmarks/registration_speed.py", *sys.argv[1:]])
     said = f"# {command}; {datetime.date.today()}; {args.threads} threads of {os.cpu_count()} cores; {versions}\n"
     io.write_text(args.output, said + table.round(3).to_csv(index=False))

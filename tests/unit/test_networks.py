@@ -53,6 +53,26 @@ def test_a_pass_sees_which_way_to_go_and_what_has_been_gone(axis, root):
     assert tried[arrived[:-3].argmin()] == (0, 0, 0)
 
 
+@pytest.mark.parametrize("axis", [2, 3, 4])
+def test_halved_images_stay_where_they_are_corner_to_corner(axis):
+    ramp = torch.arange(64.0).view([-1 if each == axis else 1 for each in range(5)]).expand(1, 1, 64, 64, 64)
+    found = networks._halved(ramp).movedim(axis, -1)
+    assert found.shape == (1, 1, 32, 32, 32)
+    # at the edges the mean of neighbours takes the edge twice
+    torch.testing.assert_close(found[..., 1:-1], torch.linspace(0, 63, 32)[1:-1].expand_as(found[..., 1:-1]))
+
+
+@pytest.mark.parametrize("halvings", [0, 1])
+def test_a_constant_velocity_moves_the_image_as_far_whatever_grid_it_is_on(halvings, root):
+    model = networks.build({**configured("unet", root), "halvings": halvings})
+    velocity = model.velocity(*(4 + torch.randn(1, 1, 64, 64, 32) for _ in range(2)))
+    shape = [side // 2 ** (1 + halvings) for side in (64, 64, 32)]
+    assert list(velocity.shape[2:]) == shape
+    displacement = model.displacement(torch.full_like(velocity, 0.5))
+    expected = torch.tensor([0.5 * (fine - 1) / (side - 1) for fine, side in zip((64, 64, 32), shape, strict=True)])
+    torch.testing.assert_close(displacement, expected.view(1, 3, 1, 1, 1).expand(1, 3, 64, 64, 32))
+
+
 def test_dropout_makes_samples_differ_in_training_only(root):
     model = networks.build({**configured("unet", root), "dropout": 0.3})
     images = [torch.randn(1, 1, 32, 32, 32) for _ in range(2)]

@@ -9,7 +9,7 @@ from ganreg.register.refine import refine
 from ganreg.spatial import warp
 
 OPTIONS = {"similarity": "mind", "diffusion": 0.1, "steps": 60, "learning_rate": 0.05}
-MODEL = RegistrationUNet([4], 0.0, 5, True, [1], 1, "mind")
+MODEL = RegistrationUNet([4], 0.0, 5, True, [1], 1, 0, "mind")
 
 
 def image(side=24, margin=4):

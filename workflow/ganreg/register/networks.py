@@ -47,6 +47,12 @@ def _flow_layer(inputs):
     return layer
 
 
+def _halved(image):
+    """An image (B, C, X, Y, Z) on half the grid, corners aligned as the displacement's are, low-passed first."""
+    half = [side // 2 for side in image.shape[2:]]
+    return functional.interpolate(losses.box_mean(image), size=half, mode="trilinear", align_corners=True)
+
+
 class VoxelMorph(nn.Module):
     """VoxelMorph (Balakrishnan et al. 2019, doi:10.1109/TMI.2019.2897538): one displacement, no integration.
 
@@ -105,16 +111,19 @@ class RegistrationUNet(nn.Module):
         Reach (voxels) of the `matching.cost_volume` that the network reads beside the similarity's gradient; empty: it
         reads the two images, as in the paper.
     passes : int
+    halvings : int
+        How often the images are halved before the network looks at them. On a fine grid the work is that of a coarser
+        one, but for the last up-sampling.
     similarity : str, as `losses.similarity_to` takes it
     """
 
     # group norm's gradient takes 20 times as long channels last (torch 2.13, CPU)
     memory_format = torch.contiguous_format
 
-    def __init__(self, features, dropout, integration_steps, instance_norm, search, passes, similarity):
+    def __init__(self, features, dropout, integration_steps, instance_norm, search, passes, halvings, similarity):
         super().__init__()
         self.integration_steps, self.search, self.passes = integration_steps, search, passes
-        self.similarity = similarity
+        self.halvings, self.similarity = halvings, similarity
         # costs and gradient lie on the half grid already
         inputs, stride = (len(matching.displacements(search)) + 3, 1) if search else (2, 2)
 
@@ -145,7 +154,7 @@ class RegistrationUNet(nn.Module):
             with torch.autocast(velocity.device.type, enabled=False):
                 with torch.enable_grad():
                     velocity = velocity.detach().requires_grad_()
-                    warped = warp.warp(moving, self.displacement(velocity)[(..., *box)], origin=origin)
+                    warped = warp.warp(moving, self._doubled(velocity)[(..., *box)], origin=origin)
                     (gradient,) = torch.autograd.grad(similarity(warped), velocity)
                 costs = matching.cost_volume(target, losses.mind(warped.detach()), self.search)
                 read = velocity.new_zeros(len(costs), costs.shape[1] + 3, *velocity.shape[2:])
@@ -157,7 +166,7 @@ class RegistrationUNet(nn.Module):
 
     def _images_of(self, fixed, moving):
         """A function of the velocity: the pair as warped so far."""
-        return lambda velocity: torch.cat([fixed, warp.warp(moving, self.displacement(velocity))], dim=1)
+        return lambda velocity: torch.cat([fixed, warp.warp(moving, self._doubled(velocity))], dim=1)
 
     def _update(self, x):
         """What a pass adds to the velocity (B, 3, X/2, Y/2, Z/2), from what it reads."""
@@ -172,19 +181,25 @@ class RegistrationUNet(nn.Module):
         return self.flow(x).float()
 
     def velocity(self, fixed, moving):
-        """Velocity (B, 3, X/2, Y/2, Z/2) in voxels of the half grid."""
+        """Velocity (B, 3, U, V, W) in voxels of its own grid, half of the one that the network looks at."""
+        for _ in range(self.halvings):
+            fixed, moving = _halved(fixed), _halved(moving)
         look = (self._matches_of if self.search else self._images_of)(fixed, moving)
         velocity = fixed.new_zeros(len(fixed), 3, *(side // 2 for side in fixed.shape[2:]))
         for _ in range(self.passes):
             velocity = velocity + self._update(look(velocity))
         return velocity
 
-    def displacement(self, velocity):
-        """Displacement (B, 3, X, Y, Z) in voxels of the image grid from a velocity on the half grid."""
+    def _doubled(self, velocity, times=1):
+        """Displacement on a grid that is twice as fine as the velocity's, so many times."""
         # integration multiplies small numbers: bfloat16 would not do
         with torch.autocast(velocity.device.type, enabled=False):
             integrated = warp.integrate(velocity, self.integration_steps)
-            return warp.resize(integrated, [2 * side for side in velocity.shape[2:]])
+            return warp.resize(integrated, [side * 2**times for side in velocity.shape[2:]])
+
+    def displacement(self, velocity):
+        """Displacement (B, 3, X, Y, Z) in voxels of the image grid from a velocity as `velocity` gives it."""
+        return self._doubled(velocity, 1 + self.halvings)
 
     def forward(self, fixed, moving):
         """Displacement (B, 3, X, Y, Z) in voxels from two images (B, 1, X, Y, Z)."""
@@ -195,5 +210,5 @@ def build(options):
     """The network that a block of the configuration describes: with `encoder` a VoxelMorph, else the U-Net."""
     if "encoder" in options:
         return VoxelMorph(options["encoder"], options["decoder"])
-    keys = ("features", "dropout", "integration_steps", "instance_norm", "search", "passes", "similarity")
+    keys = ("features", "dropout", "integration_steps", "instance_norm", "search", "passes", "halvings", "similarity")
     return RegistrationUNet(*(options[key] for key in keys))

@@ -1,0 +1,140 @@
+"""The search behind the settings of the classical methods: Dice on validation pairs, one value changed at a time.
+
+    PYTHONPATH=workflow python benchmarks/tune_baselines.py results
+
+Every candidate registers the validation pairs of the first folds of a run of the default configuration, T2w onto T1w,
+with `config.yaml`'s settings but for the values named; Dice is measured as the workflow measures it. The table says
+what each candidate reached; the settings of `config.yaml` are in it as `configured`. Test pairs are not touched.
+"""
+
+import argparse
+import datetime
+import json
+import time
+from concurrent.futures import ProcessPoolExecutor
+from importlib.metadata import version
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+from ganreg import cli, io
+from ganreg.evaluate import pairs
+from ganreg.register import convexadam, greedy, niftyreg, syn
+
+ROOT = Path(__file__).resolve().parents[1]
+# method -> its function and the values that are tried beside the configured ones
+SEARCH = {
+    "syn_mi": (
+        syn.register,
+        [
+            {"iterations": [40, 20, 20]},
+            {"iterations": [200, 150, 100]},
+            {"gradient_step": 0.1},
+            {"gradient_step": 0.4},
+            {"flow_sigma": 2},
+            {"flow_sigma": 4},
+            {"total_sigma": 0.5},
+            {"sampling": 16},
+            {"sampling": 48},
+        ],
+    ),
+    "niftyreg_nmi": (
+        niftyreg.register,
+        [
+            {"spacing_mm": 7.5},
+            {"spacing_mm": 15},
+            {"bending_energy": 0.0003},
+            {"bending_energy": 0.003},
+            {"bending_energy": 0.01},
+            {"iterations": 300},
+            {"levels": 2},
+            {"spacing_mm": 7.5, "bending_energy": 0.003},
+        ],
+    ),
+    "greedy_nmi": (
+        greedy.register,
+        [
+            {"iterations": [100, 50]},
+            {"iterations": [100, 100, 100]},
+            {"gradient_step": 0.25},
+            {"gradient_step": 1.0},
+            {"flow_sigma": 1.0},
+            {"flow_sigma": 2.0},
+            {"total_sigma": 0.25},
+            {"total_sigma": 0.75},
+        ],
+    ),
+    "convexadam_mind": (
+        convexadam.register,
+        [
+            {"lambda_weight": 0.75},
+            {"lambda_weight": 2.5},
+            {"grid_sp_adam": 2},
+            {"mind_d": 1},
+            {"disp_hw": 2},
+            {"selected_niter": 160},
+            {"selected_smooth": 3},
+        ],
+    ),
+}
+
+
+def try_candidate(method, changed, results, fold_count):
+    """Mean Dice over the validation pairs, and seconds a pair, of one candidate."""
+    cli.set_threads(1)
+    config = yaml.safe_load((ROOT / "config.yaml").read_text())
+    task, subjects, register = config["task"], results / "preprocess", SEARCH[method][0]
+    folds = io.read_json(results / "split" / "folds.json")["folds"][:fold_count]
+    folds = [{"fold": fold["fold"], "pairs": fold["validation_pairs"]} for fold in folds]
+
+    def path_of(subject, ends):
+        return subjects / f"sub-{subject}" / "anat" / f"sub-{subject}_{ends}.nii.gz"
+
+    transforms, began = {}, time.perf_counter()
+    with io.scratch() as folder:
+        for fold in folds:
+            for pair in fold["pairs"]:
+                output = folder / f"{fold['fold']}_{pair['pair']}.nii.gz"
+                images = (
+                    path_of(pair[role], f"desc-preproc_{modality}")
+                    for role, modality in (("fixed", task["fixed"]), ("moving", task["moving"]))
+                )
+                register(*images, output, config[method] | changed)
+                transforms[fold["fold"], pair["pair"]] = output
+        seconds = (time.perf_counter() - began) / len(transforms)
+        structures = pd.read_csv(subjects / "dseg.tsv", sep="\t")
+        long, per_pair = pairs.evaluate_pairs(
+            folds, method, "validation", transforms, lambda subject: path_of(subject, "res-evaluation_dseg"), structures
+        )
+    dice = long.groupby(["fold", "pair"])["dice"].mean().mean()
+    folded = per_pair["folded_forward_percent"].mean()
+    return {"pairs": len(transforms), "dice": dice, "folded_forward_percent": folded, "seconds_a_pair": seconds}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("results", type=Path, help="results folder of a run of the default configuration")
+    parser.add_argument("--methods", nargs="+", choices=SEARCH, default=list(SEARCH), metavar="METHOD")
+    parser.add_argument("--folds", type=int, default=3)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--output", type=Path, default=ROOT / "benchmarks" / "baseline_tuning.csv")
+    args = parser.parse_args()
+    lines = []
+    with ProcessPoolExecutor(args.jobs) as pool:
+        jobs = [
+            (method, changed, pool.submit(try_candidate, method, changed, args.results, args.folds))
+            for method in args.methods
+            for changed in ({}, *SEARCH[method][1])
+        ]
+        for method, changed, job in jobs:
+            found = job.result()
+            lines.append({"method": method, "changed": json.dumps(changed) if changed else "configured", **found})
+            print(f"{method} {lines[-1]['changed']}: Dice {found['dice']:.4f}", flush=True)
+    versions = ", ".join(f"{name} {version(name)}" for name in ("antspyx", "niftyreg", "picsl-greedy", "convexAdam"))
+    said = f"# benchmarks/tune_baselines.py; {datetime.date.today()}; {args.jobs} jobs of one thread; {versions}\n"
+    io.write_text(args.output, said + pd.DataFrame(lines).round(4).to_csv(index=False))
+
+
+if __name__ == "__main__":
+    main()
