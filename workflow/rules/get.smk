@@ -66,3 +66,26 @@ if EMBEDDED:
                 --from-template {output.from_template:q} \
                 > {log:q} 2>&1
             """
+
+
+rule get_ixi:
+    """Download IXI and write it as a raw BIDS folder, the list of its subjects last."""
+    input:
+        addresses=project_file("resources", "downloads.tsv"),
+    output:
+        "<data>/ixi/participants.tsv",
+    log:
+        "<logs>/get_ixi.log",
+    conda:
+        "../../envs/imaging.yaml"
+    params:
+        options=canonical(config["ixi"]),
+        code=code("get_ixi", "imaging"),
+    shell:
+        """
+        python "$SCRIPTS/get_ixi.py" \
+            --options {params.options:q} \
+            --addresses {input.addresses:q} \
+            --output {output:q} \
+            > {log:q} 2>&1
+        """

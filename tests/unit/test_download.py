@@ -1,0 +1,248 @@
+"""Downloads from a server on this machine that has every fault a real one has, and archives that mean harm."""
+
+import hashlib
+import http.server
+import io as streams
+import re
+import shutil
+import tarfile
+import threading
+import time
+
+import pandas as pd
+import pytest
+
+from ganreg.errors import InputError
+from ganreg.get import archive, download, ixi
+
+CONTENT = bytes(range(256)) * 12_000
+CHECKSUM = hashlib.md5(CONTENT).hexdigest()
+IMPATIENT = {"timeout": 0.5, "pause": 0.01}
+
+
+class Server(http.server.ThreadingHTTPServer):
+    """Serves `files`, {path: bytes}, in ranges; `faults` are taken off one by one, a fault an answer."""
+
+    daemon_threads = True
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.files, self.faults, self.asked = {}, [], []
+
+    def url(self, name):
+        return f"http://127.0.0.1:{self.server_port}/{name}"
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+    def do_GET(self):
+        server, fault = self.server, self.server.faults.pop(0) if self.server.faults else None
+        server.asked.append(self.headers.get("Range"))
+        content = server.files.get(self.path[1:])
+        if content is None or isinstance(fault, int):
+            self.send_error(404 if content is None else fault)
+            return
+        first = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
+        start = int(first[1]) if first and fault != "no ranges" else 0
+        if first and start >= len(content):
+            self.send_error(416)
+            return
+        self.send_response(206 if start else 200)
+        self.send_header("Content-Length", str(len(content) - start))
+        if start:
+            self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+        self.end_headers()
+        end = start + (len(content) - start) // 2 if fault in ("cut", "stall") else len(content)
+        self.wfile.write(content[start:end])
+        if fault == "stall":
+            self.wfile.flush()
+            time.sleep(2)
+
+
+@pytest.fixture
+def server():
+    served = Server()
+    threading.Thread(target=served.serve_forever, daemon=True).start()
+    served.files["file"] = CONTENT
+    yield served
+    served.shutdown()
+    served.server_close()
+
+
+def test_a_file_comes_whole_and_is_not_asked_for_again(server, tmp_path):
+    for _ in range(2):
+        download.fetch(server.url("file"), tmp_path / "new" / "file", CHECKSUM, **IMPATIENT)
+    assert (tmp_path / "new" / "file").read_bytes() == CONTENT
+    assert server.asked == [None]
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("fault", ["cut", "stall"])
+def test_what_was_cut_off_goes_on_where_it_was(fault, server, tmp_path):
+    server.faults = [fault, 503]
+    download.fetch(server.url("file"), tmp_path / "file", CHECKSUM, **IMPATIENT)
+    assert (tmp_path / "file").read_bytes() == CONTENT
+    # a block that had come in part only is asked for again
+    first, second, third = server.asked
+    assert first is None
+    assert second == third
+    assert 0 < int(second.removeprefix("bytes=").removesuffix("-")) <= len(CONTENT) // 2
+
+
+def test_a_later_call_goes_on_and_a_server_without_ranges_starts_anew(server, tmp_path):
+    (tmp_path / ".file.part").write_bytes(CONTENT[:1000])
+    download.fetch(server.url("file"), tmp_path / "file", CHECKSUM, **IMPATIENT)
+    (tmp_path / ".other.part").write_bytes(b"of another file")
+    server.faults = ["no ranges"]
+    download.fetch(server.url("file"), tmp_path / "other", CHECKSUM, **IMPATIENT)
+    assert server.asked == ["bytes=1000-", "bytes=15-"]
+    assert (tmp_path / "file").read_bytes() == (tmp_path / "other").read_bytes() == CONTENT
+
+
+def test_a_complete_part_is_only_looked_at(server, tmp_path):
+    (tmp_path / ".file.part").write_bytes(CONTENT)
+    download.fetch(server.url("file"), tmp_path / "file", CHECKSUM, **IMPATIENT)
+    assert (tmp_path / "file").read_bytes() == CONTENT
+
+
+def test_a_wrong_checksum_leaves_nothing_behind(server, tmp_path):
+    with pytest.raises(InputError, match=f"expected MD5 {'0' * 32} from .*, found {CHECKSUM}: nothing was kept"):
+        download.fetch(server.url("file"), tmp_path / "file", "0" * 32, **IMPATIENT)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_another_file_of_that_name_is_neither_used_nor_overwritten(server, tmp_path):
+    (tmp_path / "file").write_bytes(b"mine")
+    with pytest.raises(InputError, match=r"file: expected MD5 .*, found .*: remove it and start again"):
+        download.fetch(server.url("file"), tmp_path / "file", CHECKSUM, **IMPATIENT)
+    assert (tmp_path / "file").read_bytes() == b"mine"
+
+
+def test_a_missing_file_is_asked_for_once_and_an_ill_server_five_times(server, tmp_path):
+    with pytest.raises(InputError, match=r"found HTTP status 404 .or put the file there by hand"):
+        download.fetch(server.url("nothing"), tmp_path / "file", CHECKSUM, **IMPATIENT)
+    assert len(server.asked) == 1
+    server.faults = [500] * 9
+    with pytest.raises(InputError, match=r"expected a download from .*, found HTTP status 500"):
+        download.fetch(server.url("file"), tmp_path / "file", CHECKSUM, **IMPATIENT)
+    assert len(server.asked) == 1 + download.ATTEMPTS
+
+
+def test_no_network_is_one_line_that_says_what_to_put_where(tmp_path):
+    with pytest.raises(InputError, match=f"{tmp_path}/file: expected a download .*by hand, MD5 {CHECKSUM}"):
+        download.fetch("http://127.0.0.1:9/file", tmp_path / "file", CHECKSUM, **IMPATIENT)
+
+
+def test_a_full_disk_is_found_out_before_a_byte_is_written(server, tmp_path, monkeypatch):
+    full = shutil.disk_usage(tmp_path)._replace(free=1000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: full)
+    with pytest.raises(InputError, match=r"expected 0\.3 GB of free disk, found 0\.0 GB"):
+        download.fetch(server.url("file"), tmp_path / "file", CHECKSUM, **IMPATIENT)
+    assert list(tmp_path.iterdir()) == []
+
+
+def packed(*entries):
+    """A tar archive of (name, bytes), or of ready TarInfos without content."""
+    stream = streams.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as made:
+        for entry in entries:
+            if isinstance(entry, tarfile.TarInfo):
+                made.addfile(entry)
+            else:
+                info = tarfile.TarInfo(entry[0])
+                info.size = len(entry[1])
+                made.addfile(info, streams.BytesIO(entry[1]))
+    return stream.getvalue()
+
+
+def entry(name, **values):
+    info = tarfile.TarInfo(name)
+    for key, value in values.items():
+        setattr(info, key, value)
+    return info
+
+
+def unpack(path, folder):
+    with archive.members(path, 10_000) as (opened, found):
+        for name, member in found.items():
+            archive.extract(opened, member, folder / name)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (packed(("good", b"1"), ("../evil", b"1")), r"expected paths inside the archive, found ../evil"),
+        (packed(("/tmp/evil", b"1")), "expected paths inside the archive, found the absolute /tmp/evil"),
+        (packed(entry("evil", type=tarfile.SYMTYPE, linkname="/etc/passwd")), "found a link or device: evil"),
+        (packed(entry("evil", type=tarfile.LNKTYPE, linkname="good")), "found a link or device: evil"),
+        (packed(entry("evil", type=tarfile.CHRTYPE)), "found a link or device: evil"),
+        # the claim alone: the content ends long before
+        (entry("huge", size=10**10).tobuf(), "expected at most 0 MB a file, found 10000: huge"),
+        (b"<html>not found</html>" * 100, "expected a tar archive, found one that cannot be read"),
+        (packed(("good", b"1" * 3000))[:1500], "expected a tar archive, found one that cannot be read"),
+    ],
+)
+def test_an_archive_that_means_harm_or_is_none_is_refused_and_writes_nothing(content, message, tmp_path):
+    (tmp_path / "in").mkdir()
+    path = tmp_path / "in" / "some.tar"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        unpack(path, tmp_path / "in")
+    assert sorted(each.name for each in tmp_path.rglob("*")) == ["in", "some.tar"]
+
+
+def ixi_archives(server, first, second):
+    """Archives of the real names on the server, and their lines of the address table."""
+    lines = []
+    for modality, names in (("T1", first), ("T2", second)):
+        content = packed(*((f"{name}-{modality}.nii.gz", f"{name} {modality}".encode()) for name in names))
+        server.files[f"IXI-{modality}.tar"] = content
+        line = {"dataset": "ixi", "file": f"IXI-{modality}.tar", "url": server.url(f"IXI-{modality}.tar")}
+        line |= {"md5": hashlib.md5(content).hexdigest(), "licence": "CC BY-SA 3.0", "citation": "IXI"}
+        lines.append(line)
+    return pd.DataFrame(lines)
+
+
+OPTIONS = {"accept_licence": True, "sites": [], "subjects": None}
+SUBJECTS = ["IXI002-Guys-0828", "IXI012-HH-1211", "IXI035-IOP-0873", "IXI013-HH-1212"]
+
+
+def test_ixi_becomes_a_bids_folder_and_who_lacks_an_image_is_named(server, tmp_path, capsys):
+    addresses = ixi_archives(server, SUBJECTS, SUBJECTS[:3])
+    ixi.get(addresses, tmp_path / "participants.tsv", OPTIONS, **IMPATIENT)
+    table = pd.read_csv(tmp_path / "participants.tsv", sep="\t")
+    assert table["participant_id"].tolist() == ["sub-IXI002", "sub-IXI012", "sub-IXI035"]
+    assert table["site"].tolist() == ["Guys", "HH", "IOP"]
+    image = tmp_path / "sub-IXI012" / "anat" / "sub-IXI012_T2w.nii.gz"
+    assert image.read_bytes() == b"IXI012-HH-1211 T2"
+    assert not (tmp_path / "sub-IXI013").exists()
+    assert "sub-IXI013 (HH) is left out: IXI-T2.tar has no image of it" in capsys.readouterr().out
+
+
+def test_a_part_of_ixi_is_extracted_alone_and_more_of_it_later_without_a_download(server, tmp_path):
+    addresses = ixi_archives(server, SUBJECTS, SUBJECTS)
+    for options, expected in (
+        ({"sites": ["HH"], "subjects": 1}, {"sub-IXI012"}),
+        ({"sites": ["HH"]}, {"sub-IXI012", "sub-IXI013"}),
+    ):
+        ixi.get(addresses, tmp_path / "participants.tsv", OPTIONS | options, **IMPATIENT)
+        assert {path.name for path in tmp_path.glob("sub-*")} == expected
+    assert len(server.asked) == 2
+
+
+def test_without_its_licence_nothing_is_asked_for(server, tmp_path):
+    addresses = ixi_archives(server, SUBJECTS, SUBJECTS)
+    with pytest.raises(
+        InputError, match=r"expected `ixi: {accept_licence: true}` for CC BY-SA 3\.0; cite: IXI; found f"
+    ):
+        ixi.get(addresses, tmp_path / "participants.tsv", OPTIONS | {"accept_licence": False}, **IMPATIENT)
+    assert server.asked == []
+
+
+def test_no_subject_with_both_images_is_one_line(server, tmp_path):
+    addresses = ixi_archives(server, SUBJECTS[:1], SUBJECTS[1:])
+    with pytest.raises(InputError, match="expected subjects of any site with both images, found none"):
+        ixi.get(addresses, tmp_path / "participants.tsv", OPTIONS, **IMPATIENT)
+    assert not (tmp_path / "participants.tsv").exists()
