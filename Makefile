@@ -35,7 +35,7 @@ figures: setup
 
 data: setup
 	@echo "Progress: tail -f results/logs/get_ixi.log"
-	@$(BIN)/snakemake --cores $(CORES) --quiet rules --show-failed-logs -- get_ixi
+	@$(BIN)/snakemake --cores $(CORES) --quiet rules -- get_ixi
 
 bench: setup
 	@$(BIN)/snakemake --configfile presets/bench.yaml --cores $(CORES) --quiet rules

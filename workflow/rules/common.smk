@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from math import ceil
 from pathlib import Path
 
@@ -22,6 +23,17 @@ os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), os.get
 # twentieth of the processor's time. It changes no number.
 MALLOC = "MALLOC_TRIM_THRESHOLD_=1000000000 MALLOC_MMAP_THRESHOLD_=33554432 MALLOC_TOP_PAD_=134217728"
 shell.prefix(f"set -euo pipefail; export {MALLOC} PYTHONPATH='{WORKFLOW}' SCRIPTS='{WORKFLOW}/scripts'; ")
+
+
+STARTED = time.time()
+
+
+onerror:
+    # with --quiet rules, as the Makefile has it, Snakemake says nothing of the jobs that failed
+    for path in sorted(Path(config["pathvars"]["results"], "logs").rglob("*.log")):
+        if path.stat().st_mtime >= STARTED and (lines := path.read_text(errors="replace").splitlines()):
+            if lines[-1].startswith("error: ") or any(line.startswith("Traceback") for line in lines):
+                print(f"{path}: {lines[-1]}", file=sys.stderr)
 
 
 def checked(function, *arguments):
