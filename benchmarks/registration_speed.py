@@ -8,7 +8,7 @@ presets/bench.yaml. Each line is measured in a process of its own, so that peak 
 they fall far short of the seconds times the threads, the machine had other work. Programs go from files to a transform
 file, uncompressed; networks from two tensors to displacement and warped image; unet_files goes the programs' way.
 Networks have random weights, on which speed does not depend. SyN and NiftyReg have the settings of the grid's preset,
-the others those of config.yaml; at 1 mm the U-Net looks at halved images (`unet.halvings`).
+the others those of config.yaml; at 1 mm the U-Net looks at halved images (`unet.halvings`). Greedy has one thread.
 """
 
 import argparse
@@ -37,7 +37,6 @@ from ganreg.spatial import deform, itk, warp
 
 ROOT = Path(__file__).resolve().parents[1]
 PRESETS = ("paper", "bench")
-# at 1 mm the U-Net looks at halved images
 HALVINGS = {"paper": 1, "bench": 0}
 # seconds; what takes longer is measured once
 SLOW = 60
@@ -217,6 +216,8 @@ def main():
         print(json.dumps(found))
         return
 
+    packages = ("torch", "monai", "antspyx", "niftyreg", "picsl-greedy", "convexAdam")
+    versions = ", ".join(f"{name} {version(name)}" for name in packages)
     lines = []
     for preset in args.grids:
         config = configuration(preset, args.threads)
@@ -233,9 +234,6 @@ def main():
     table = pd.DataFrame(lines)
     ours = table[table["row"] == OURS].set_index("grid")["seconds"]
     table.insert(3, "ratio_to_unet", table["seconds"] / table["grid"].map(ours))
-    versions = ", ".join(
-        f"{name} {version(name)}" for name in ("torch", "monai", "antspyx", "niftyreg", "picsl-greedy", "convexAdam")
-    )
     command = " ".join(["benchmarks/registration_speed.py", *sys.argv[1:]])
     said = f"# {command}; {datetime.date.today()}; {args.threads} threads of {os.cpu_count()} cores; {versions}\n"
     io.write_text(args.output, said + table.round(3).to_csv(index=False))

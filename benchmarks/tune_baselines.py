@@ -78,6 +78,12 @@ SEARCH = {
         ],
     ),
 }
+DISTRIBUTIONS = {
+    "syn_mi": "antspyx",
+    "niftyreg_nmi": "niftyreg",
+    "greedy_nmi": "picsl-greedy",
+    "convexadam_mind": "convexAdam",
+}
 
 
 def try_candidate(method, changed, results, fold_count):
@@ -120,6 +126,7 @@ def main():
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--output", type=Path, default=ROOT / "benchmarks" / "baseline_tuning.csv")
     args = parser.parse_args()
+    versions = ", ".join(f"{name} {version(DISTRIBUTIONS[name])}" for name in args.methods)
     lines = []
     with ProcessPoolExecutor(args.jobs) as pool:
         jobs = [
@@ -131,7 +138,6 @@ def main():
             found = job.result()
             lines.append({"method": method, "changed": json.dumps(changed) if changed else "configured", **found})
             print(f"{method} {lines[-1]['changed']}: Dice {found['dice']:.4f}", flush=True)
-    versions = ", ".join(f"{name} {version(name)}" for name in ("antspyx", "niftyreg", "picsl-greedy", "convexAdam"))
     said = f"# benchmarks/tune_baselines.py; {datetime.date.today()}; {args.jobs} jobs of one thread; {versions}\n"
     io.write_text(args.output, said + pd.DataFrame(lines).round(4).to_csv(index=False))
 

@@ -80,6 +80,8 @@ def test_both_voxelmorphs_differ_in_their_widths_alone(root, config, preset):
         ("voxelmorph1.decoder", [8, 8], "voxelmorph1.decoder: expected more stages than the encoder"),
         ("voxelmorph2.decoder", [8, 8], "voxelmorph2.decoder: expected more stages than the encoder"),
         ("voxelmorph2.encoder", [8] * 5, "voxelmorph2.encoder: expected at most 4 stages, found 5"),
+        ("unet.features", [8] * 5, r"unet: expected features and halvings that leave .*found 5 in all"),
+        ("unet.halvings", 1, r"leave whole voxels of \[48, 48, 48\], 2 at least, found 5 in all"),
         ("greedy_nmi.metric", "NCC", "greedy_nmi: expected one of .*, found metric"),
         ("convexadam_mind.selected_smooth", 4, "expected one of 0, 3, 5, found 4"),
         ("robustness.methods", ["syn_cc"], "robustness.methods: expected some of registration.methods, found syn_cc"),

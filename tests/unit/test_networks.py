@@ -97,4 +97,5 @@ def test_bfloat16_gradients_are_near_those_of_float32_down_to_the_narrowest_grid
         displacement.square().mean().backward()
         gradients.append([parameter.grad.clone() for parameter in model.parameters()])
     for exact, rounded in zip(*gradients, strict=True):
+        # processors round differently: .15 to .26 were found
         assert (exact - rounded).norm() < 0.35 * exact.norm() + 1e-6

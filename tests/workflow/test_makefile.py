@@ -8,6 +8,7 @@ import pytest
 from conftest import ROOT, copy_project, snakemake
 
 COMMANDS = re.findall(r"\$\(BIN\)/snakemake (.*)", (ROOT / "Makefile").read_text())
+assert len(COMMANDS) >= 6
 
 
 @pytest.mark.parametrize("command", [command for command in COMMANDS if "--lint" not in command])

@@ -1,6 +1,7 @@
 """What every script shares: its parser, its thread count, and one-line errors instead of tracebacks."""
 
 import argparse
+import errno
 import json
 import os
 import sys
@@ -37,10 +38,13 @@ def set_threads(count):
 
 
 def run(main):
-    """Run a script's `main`; an `InputError` becomes one line on standard error and exit status 1."""
+    """Run a script's `main`; an `InputError` or a disk that takes no more is one line on standard error and status 1."""
     try:
         set_threads(1)
         main()
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
+        sys.exit(f"error: {error}")
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
+            raise
+        sys.exit(f"error: {error}")

@@ -105,10 +105,16 @@ def validate(config, schema_path):
     for name in ("rdnn", "voxelmorph1", "voxelmorph2", "unet"):
         if config[name]["validate_every"] > config[name]["steps"]:
             raise InputError(f"config: {name}.validate_every: expected at most the {config[name]['steps']} steps")
-    for name, key in (("voxelmorph1", "encoder"), ("voxelmorph2", "encoder"), ("unet", "features")):
-        if len(config[name][key]) > 4:
-            raise InputError(f"config: {name}.{key}: expected at most 4 stages, found {len(config[name][key])}")
+    halved = len(config["unet"]["features"]) + config["unet"]["halvings"]
+    # a single voxel has no deviation to be normalised by
+    if any(side % 2**halved or side // 2**halved < 2 for side in config["preprocess"]["shape"]):
+        message = (
+            f"expected features and halvings that leave whole voxels of {config['preprocess']['shape']}, 2 at least"
+        )
+        raise InputError(f"config: unet: {message}, found {halved} in all")
     for name in ("voxelmorph1", "voxelmorph2"):
+        if len(config[name]["encoder"]) > 4:
+            raise InputError(f"config: {name}.encoder: expected at most 4 stages, found {len(config[name]['encoder'])}")
         if len(config[name]["decoder"]) <= len(config[name]["encoder"]):
             message = "expected more stages than the encoder has, found as many or fewer"
             raise InputError(f"config: {name}.decoder: {message}")

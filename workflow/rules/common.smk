@@ -30,10 +30,12 @@ STARTED = time.time()
 
 onerror:
     # with --quiet rules, as the Makefile has it, Snakemake says nothing of the jobs that failed
-    for path in sorted(Path(config["pathvars"]["results"], "logs").rglob("*.log")):
+    logs = Path(config["pathvars"]["results"], "logs")
+    for path in sorted(logs.rglob("*.log"), key=lambda path: path.stat().st_mtime):
         if path.stat().st_mtime >= STARTED and (lines := path.read_text(errors="replace").splitlines()):
-            if lines[-1].startswith("error: ") or any(line.startswith("Traceback") for line in lines):
+            if "error: " in lines[-1] or any(line.startswith("Traceback") for line in lines):
                 print(f"{path}: {lines[-1]}", file=sys.stderr)
+    print(f"What each job said is in {logs}; a job that was killed says nothing.", file=sys.stderr)
 
 
 def checked(function, *arguments):

@@ -1,6 +1,11 @@
 # The template space and the data set as raw BIDS.
 
 
+# a cluster's nodes often have no network
+localrules:
+    get_ixi,
+
+
 rule get_template:
     """Write the template space and the list of evaluation structures."""
     input:

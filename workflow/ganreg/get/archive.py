@@ -3,6 +3,7 @@
 import contextlib
 import shutil
 import tarfile
+from pathlib import PurePosixPath
 
 from ganreg import io
 from ganreg.errors import InputError
@@ -10,7 +11,7 @@ from ganreg.errors import InputError
 
 @contextlib.contextmanager
 def members(path, limit):
-    """Open a tar archive and yield its regular files, after all of its members were looked at.
+    """Open an uncompressed tar archive and yield its regular files, after all of its members were looked at.
 
     Parameters
     ----------
@@ -28,28 +29,25 @@ def members(path, limit):
         If it is no tar archive or cut off; if a member has an absolute path or one that leads out of the archive, is a
         link or a device, or claims more than `limit` bytes.
     """
-    try:
-        with tarfile.open(path) as archive:
-            found = {}
+    found = {}
+    with contextlib.ExitStack() as stack:
+        try:
+            archive = stack.enter_context(tarfile.open(path, "r:"))
             for member in archive:
                 _refuse(path, member, limit)
                 if member.isfile():
                     found[member.name] = member
-            yield archive, found
-    except (tarfile.ReadError, EOFError) as error:
-        raise InputError(f"{path}: expected a tar archive, found one that cannot be read ({error})") from None
+        except (tarfile.ReadError, EOFError) as error:
+            raise InputError(f"{path}: expected a tar archive, found one that cannot be read ({error})") from None
+        yield archive, found
 
 
 def _refuse(path, member, limit):
     if not (member.isfile() or member.isdir()):
         raise InputError(f"{path}: expected files and folders, found a link or device: {member.name}")
-    try:
-        filtered = tarfile.data_filter(member, str(path.parent))
-    except tarfile.FilterError as error:
-        raise InputError(f"{path}: expected paths inside the archive, found {member.name} ({error})") from None
-    # the filter takes the leading slash off
-    if filtered.name != member.name:
-        raise InputError(f"{path}: expected paths inside the archive, found the absolute {member.name}")
+    inside = PurePosixPath(member.name)
+    if inside.is_absolute() or ".." in inside.parts:
+        raise InputError(f"{path}: expected paths inside the archive, found {member.name}")
     if member.size > limit:
         raise InputError(
             f"{path}: expected at most {limit / 1e6:.0f} MB a file, found {member.size / 1e6:.0f}: {member.name}"

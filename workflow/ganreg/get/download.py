@@ -97,10 +97,13 @@ def _attempt(url, path, part, timeout, by_hand):
         if answer.status_code == 206 and not answer.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
             part.unlink()
             raise _Cut(f"another range than asked for, {answer.headers.get('Content-Range')}")
-        if answer.status_code == 200:
-            have = 0
         length = answer.headers.get("Content-Length")
         missing = int(length) if length else 0
+        if answer.status_code == 200:
+            # a page that stands in the file's place must not cost what has come
+            if have and missing <= have:
+                raise _Cut(f"{missing} bytes instead of the rest after {have}")
+            have = 0
         free = shutil.disk_usage(path.parent).free
         if missing + SPARE > free:
             raise InputError(

@@ -16,10 +16,20 @@ NAME = re.compile(r"(?:.*/)?(?P<subject>IXI\d{3})-(?P<site>[A-Za-z]+)-\d+-(?P<mo
 LIMIT = 200_000_000
 
 
-def _images(found):
+def _images(found, modality):
     """(subject, site) -> member, of one archive."""
-    names = {member: NAME.fullmatch(name) for name, member in found.items()}
-    return {(name["subject"], name["site"]): member for member, name in names.items() if name}
+    names = [(NAME.fullmatch(name), member) for name, member in found.items()]
+    return {(name["subject"], name["site"]): member for name, member in names if name and name["modality"] == modality}
+
+
+def _remove_others(folder, chosen):
+    """Remove the images of subjects that are not chosen any more: whoever reads the folder takes what lies there."""
+    for path in folder.glob("sub-IXI*/anat/sub-IXI*_T[12]w.nii.gz"):
+        if path.parents[1].name.removeprefix("sub-") not in chosen:
+            path.unlink()
+            for empty in path.parents[:2]:
+                if not any(empty.iterdir()):
+                    empty.rmdir()
 
 
 def choose(first, second, options):
@@ -48,7 +58,7 @@ def get(addresses, output, options, **fetch_options):
     addresses : pandas.DataFrame
         Lines of `resources/downloads.tsv`: file, url, md5, licence, citation; the T1 archive, then the T2 archive.
     output : Path
-        The list, `participants.tsv`; archives lie in `archives` beside it, images in a folder for each subject.
+        The list, `participants.tsv`; archives lie in `sourcedata` beside it, images in a folder for each subject.
     options : dict
         `accept_licence`, and as `choose` takes them.
     fetch_options : as `download.fetch` takes them
@@ -63,11 +73,11 @@ def get(addresses, output, options, **fetch_options):
         raise InputError(f"ixi: expected `ixi: {{accept_licence: true}}` for {licence}; cite: {citation}; found false")
     print(f"ixi: {licence}; cite: {citation}", flush=True)
     folder = Path(output).parent
-    paths = [folder / "archives" / name for name in addresses["file"]]
+    paths = [folder / "sourcedata" / name for name in addresses["file"]]
     for path, url, checksum in zip(paths, addresses["url"], addresses["md5"], strict=True):
         download.fetch(url, path, checksum, **fetch_options)
     with archive.members(paths[0], LIMIT) as (t1_archive, t1), archive.members(paths[1], LIMIT) as (t2_archive, t2):
-        t1, t2 = _images(t1), _images(t2)
+        t1, t2 = _images(t1, "T1"), _images(t2, "T2")
         chosen, incomplete = choose(t1, t2, options)
         for subject, site in incomplete:
             lacking = paths[0] if (subject, site) not in t1 else paths[1]
@@ -83,6 +93,7 @@ def get(addresses, output, options, **fetch_options):
             archive.extract(t2_archive, t2[key], Path(f"{stem}_T2w.nii.gz"))
             progress.step()
         progress.close()
+    _remove_others(folder, {subject for subject, _ in chosen})
     description = {"Name": "IXI", "BIDSVersion": "1.9.0", "License": licence, "HowToAcknowledge": citation}
     io.write_json(folder / "dataset_description.json", description)
     table = pd.DataFrame(

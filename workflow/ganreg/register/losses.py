@@ -70,7 +70,7 @@ def mind(image):
     """Modality-independent neighbourhood descriptor with self-similarity context (Heinrich et al. 2013).
 
     doi:10.1007/978-3-642-40811-3_24; patches of 3x3x3 voxels, neighbours at distance 1. Edges are repeated. Without a
-    gradient: `mind_loss` has it.
+    gradient: `similarity_to` has it.
 
     Parameters
     ----------
@@ -113,6 +113,7 @@ class _MindDistance(torch.autograd.Function):
         return difference.square_().mul_(weight).sum()
 
     @staticmethod
+    @torch.autograd.function.once_differentiable
     def backward(ctx, factor):
         padded, gradient = ctx.saved_tensors
         shape, result, channels = gradient.shape[2:], torch.zeros_like(padded), iter(gradient.split(1, dim=1))

@@ -14,15 +14,15 @@ def refine(velocity, displacement_of, fixed, moving, options):
 
     Parameters
     ----------
-    velocity : Tensor (1, 3, X/2, Y/2, Z/2), voxels of the half grid
+    velocity : Tensor (1, 3, U, V, W), voxels of its own grid, half of the one that the network looks at
     displacement_of : function (velocity) -> displacement (1, 3, X, Y, Z), voxels
     fixed, moving : Tensor (1, 1, X, Y, Z), preprocessed images, 0 outside the brain
     options : dict, block `refinement`
-        `similarity`, `diffusion` (weight), `steps`, `learning_rate` (voxels of the half grid, about, a step).
+        `similarity`, `diffusion` (weight), `steps`, `learning_rate` (voxels of the velocity's grid, about, a step).
 
     Returns
     -------
-    Tensor (1, 3, X/2, Y/2, Z/2)
+    Tensor (1, 3, U, V, W)
     """
     similarity = losses.similarity_to(options["similarity"], fixed, (fixed > 0).float())
     velocity = velocity.clone().requires_grad_()
