@@ -38,7 +38,7 @@ def set_threads(count):
 
 
 def run(main):
-    """Run a script's `main`; an `InputError` or a disk that takes no more is one line on standard error and status 1."""
+    """Run a script's `main`; an `InputError`, or a disk that takes no more, is one line on standard error."""
     try:
         set_threads(1)
         main()
