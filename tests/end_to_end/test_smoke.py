@@ -70,7 +70,7 @@ def test_tables_have_the_contracts_columns_and_a_row_for_each_method(results, me
 
 
 def test_a_simulated_cohort_is_called_so(results):
-    assert pd.read_csv(results / "tables" / "table1.csv")["dataset"].unique() == ["embedded (simulated)"]
+    assert pd.read_csv(results / "tables" / "table1.csv")["dataset"].unique() == ["embedded (simulated, seed 1)"]
     assert "imulated" in (results / "tables" / "table1.md").read_text().splitlines()[-1]
 
 

@@ -63,7 +63,7 @@ OTHERS = MODALITIES[1:]
 if EMBEDDED:
     SUBJECTS = [f"{number:02d}" for number in range(1, config["cohort"]["subjects"] + 1)]
     LABEL_TABLE = project_file("resources", "labels", "cerebra.tsv")
-    DATASET = "embedded (simulated)"
+    DATASET = f"embedded (simulated, seed {config['cohort']['seed']})"
 else:
     SUBJECTS = checked(bids.select_subjects, config["bids"], MODALITIES)
     LABEL_TABLE = config["bids"]["label_table"]
