@@ -23,7 +23,7 @@ def main(argv=None):
     methods = list(dict.fromkeys(data["method"]))
     colors = style.colors(options, data["fold"].nunique())
     size = {"nrows": len(methods), "ncols": 3, "figsize": (8.5, 2.3 * len(methods)), "sharex": True}
-    with style.figure(options, args.output, data, **size) as (_, axes):
+    with style.figure(options, args.output, data, **size) as (drawn, axes):
         for row, method in enumerate(methods):
             for column, (key, title) in enumerate(PANELS.items()):
                 axis = axes[row][column]
@@ -36,7 +36,8 @@ def main(argv=None):
                     axis.set_ylabel(style.name_of(method))
                 if row == len(methods) - 1:
                     axis.set_xlabel("step")
-        axes[0][2].legend(frameon=False)
+        lines, names = axes[0][0].get_legend_handles_labels()
+        drawn.legend(lines, names, loc="outside lower center", ncols=len(names), frameon=False)
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ def main(argv=None):
         for axis, (name, image) in zip(axes, images.items(), strict=False):
             slices.show(axis, image, height, f"sub-{subject} {name}")
         slices.show_labels(axes[-3], reference, height, "reference")
-        slices.show_labels(axes[-2], found, height, f"RDNN\nDice {data['dice'].mean():.3f}")
+        slices.show_labels(axes[-2], found, height, f"RDNN, Dice {data['dice'].mean():.3f}")
         slices.show(axes[-1], next(iter(images.values())), height, "difference")
         wrong = slices.axial(np.where(reference != found, 1.0, np.nan), height)
         axes[-1].imshow(wrong, cmap=ListedColormap([style.colors(options, 2)[1]]), interpolation="nearest", alpha=0.8)
