@@ -126,7 +126,7 @@ def main():
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--output", type=Path, default=ROOT / "benchmarks" / "baseline_tuning.csv")
     args = parser.parse_args()
-    versions = ", ".join(f"{name} {version(DISTRIBUTIONS[name])}" for name in args.methods)
+    versions = ", ".join(f"{DISTRIBUTIONS[name]} {version(DISTRIBUTIONS[name])}" for name in args.methods)
     lines = []
     with ProcessPoolExecutor(args.jobs) as pool:
         jobs = [
