@@ -10,6 +10,7 @@ what each candidate reached; the settings of `config.yaml` are in it as `configu
 import argparse
 import datetime
 import json
+import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
 from importlib.metadata import version
@@ -23,6 +24,7 @@ from ganreg.evaluate import pairs
 from ganreg.register import convexadam, greedy, niftyreg, syn
 
 ROOT = Path(__file__).resolve().parents[1]
+FOLDS, JOBS = 3, 2
 # method -> its function and the values that are tried beside the configured ones
 SEARCH = {
     "syn_mi": (
@@ -86,12 +88,12 @@ DISTRIBUTIONS = {
 }
 
 
-def try_candidate(method, changed, results, fold_count):
+def try_candidate(method, changed, results):
     """Mean Dice over the validation pairs, and seconds a pair, of one candidate."""
     cli.set_threads(1)
     config = yaml.safe_load((ROOT / "config.yaml").read_text())
     task, subjects, register = config["task"], results / "preprocess", SEARCH[method][0]
-    folds = io.read_json(results / "split" / "folds.json")["folds"][:fold_count]
+    folds = io.read_json(results / "split" / "folds.json")["folds"][:FOLDS]
     folds = [{"fold": fold["fold"], "pairs": fold["validation_pairs"]} for fold in folds]
 
     def path_of(subject, ends):
@@ -122,15 +124,15 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("results", type=Path, help="results folder of a run of the default configuration")
     parser.add_argument("--methods", nargs="+", choices=SEARCH, default=list(SEARCH), metavar="METHOD")
-    parser.add_argument("--folds", type=int, default=3)
-    parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--output", type=Path, default=ROOT / "benchmarks" / "baseline_tuning.csv")
     args = parser.parse_args()
     versions = ", ".join(f"{DISTRIBUTIONS[name]} {version(DISTRIBUTIONS[name])}" for name in args.methods)
+    command = " ".join(["benchmarks/tune_baselines.py", *sys.argv[1:]])
+    said = f"# {command}; {datetime.date.today()}; {JOBS} jobs of one thread; {versions}\n"
     lines = []
-    with ProcessPoolExecutor(args.jobs) as pool:
+    with ProcessPoolExecutor(JOBS) as pool:
         jobs = [
-            (method, changed, pool.submit(try_candidate, method, changed, args.results, args.folds))
+            (method, changed, pool.submit(try_candidate, method, changed, args.results))
             for method in args.methods
             for changed in ({}, *SEARCH[method][1])
         ]
@@ -138,8 +140,8 @@ def main():
             found = job.result()
             lines.append({"method": method, "changed": json.dumps(changed) if changed else "configured", **found})
             print(f"{method} {lines[-1]['changed']}: Dice {found['dice']:.4f}", flush=True)
-    said = f"# benchmarks/tune_baselines.py; {datetime.date.today()}; {args.jobs} jobs of one thread; {versions}\n"
-    io.write_text(args.output, said + pd.DataFrame(lines).round(4).to_csv(index=False))
+            # after each: a candidate that fails costs none of those before
+            io.write_text(args.output, said + pd.DataFrame(lines).round(4).to_csv(index=False))
 
 
 if __name__ == "__main__":

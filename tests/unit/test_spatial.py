@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from ganreg.spatial import jacobian, warp
+from ganreg.spatial.box import brain_box
 
 SHAPE = (14, 12, 10)
 
@@ -131,3 +132,21 @@ def test_non_diffeomorphic_volume_of_a_mirror_is_everything_and_of_the_identity_
 def test_unknown_scheme_is_refused():
     with pytest.raises(ValueError, match="backward"):
         jacobian.jacobian_determinant(torch.zeros(1, 3, *SHAPE), "backward")
+
+
+@pytest.mark.parametrize(
+    ("margins", "step", "expected"),
+    [
+        (0, 1, [(4, 8), (3, 5), (0, 2)]),
+        # as far as the grid goes
+        (2, 1, [(2, 10), (1, 7), (0, 4)]),
+        ((2, 1, 0), 1, [(2, 10), (2, 6), (0, 2)]),
+        (2, 2, [(2, 10), (0, 8), (0, 4)]),
+        (9, 2, [(0, 14), (0, 12), (0, 10)]),
+    ],
+)
+def test_the_brains_box_holds_every_brain_of_a_batch_with_its_margin(margins, step, expected):
+    mask = torch.zeros(2, 1, *SHAPE)
+    mask[0, 0, 4:6, 3, 0] = 1
+    mask[1, 0, 7, 4, 1] = 3
+    assert [(side.start, side.stop) for side in brain_box(mask, margins, step)] == expected

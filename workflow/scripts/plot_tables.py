@@ -28,11 +28,13 @@ def draw(table, names, caption, options, output):
     """Draw a data frame as a picture with a caption below; `names` are the columns' names as shown."""
     shown = tables.as_text(table).rename(columns=names)
     shown.iloc[:, 0] = [style.name_of(method) for method in shown.iloc[:, 0]]
-    size = {"figsize": (0.85 * len(shown.columns) + 1.2, 0.27 * len(shown) + 1.3)}
+    # inches, with room for the longest method's name
+    columns = [2.4, *[0.85] * (len(shown.columns) - 1)]
+    size = {"figsize": (sum(columns), 0.27 * len(shown) + 1.3)}
     with style.figure(options, output, None, **size) as (drawn, axes):
         axis = axes[0][0]
         axis.set_axis_off()
-        widths = [0.16, *[0.84 / (len(shown.columns) - 1)] * (len(shown.columns) - 1)]
+        widths = [column / sum(columns) for column in columns]
         drawing = axis.table(
             shown.values.tolist(), colLabels=list(shown.columns), colWidths=widths, cellLoc="right", loc="upper left",
             bbox=[0, 0, 1, 1],
