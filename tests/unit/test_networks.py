@@ -4,7 +4,7 @@ import pytest
 import torch
 import yaml
 
-from ganreg.register import matching, networks
+from ganreg.register import losses, matching, networks
 
 CONFIG = "config.yaml"
 
@@ -51,6 +51,19 @@ def test_a_pass_sees_which_way_to_go_and_what_has_been_gone(axis, root):
     velocity[:, axis] = 2 * 15 / 31
     arrived = look(velocity)[inside].mean(dim=(2, 3, 4))[0]
     assert tried[arrived[:-3].argmin()] == (0, 0, 0)
+
+
+def test_costs_in_the_brain_do_not_know_of_the_box_around_it(root):
+    torch.manual_seed(0)
+    fixed, moving = torch.zeros(1, 1, 48, 48, 48), 4 + torch.randn(1, 1, 48, 48, 48)
+    brain = (..., slice(19, 30), slice(16, 33), slice(18, 29))
+    fixed[brain] = 4 + torch.randn(1, 1, 11, 17, 11)
+    model = networks.build(configured("unet", root))
+    costs = model._matches_of(fixed, moving)(torch.zeros(1, 3, 24, 24, 24))[:, :-3]
+    whole = matching.cost_volume(losses.mind(fixed), losses.mind(moving), model.search)
+    seen = (fixed > 0)[..., ::2, ::2, ::2].expand_as(whole)
+    torch.testing.assert_close(costs[seen], whole[seen])
+    assert (costs == 0).any()
 
 
 @pytest.mark.parametrize("axis", [2, 3, 4])

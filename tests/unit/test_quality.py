@@ -159,7 +159,7 @@ def test_the_summary_is_the_mean_over_folds():
 
 
 def test_features_have_a_row_a_slice_and_know_no_other_slice(tmp_path):
-    settings = {"features": [4, 16], "recurrent": True, "device": "cpu", "precision": "float32"}
+    settings = {"features": [4, 16], "recurrent": True, "prior": False, "device": "cpu", "precision": "float32"}
     structures = pd.DataFrame({"index": range(1, 5)})
     torch.save(rdnn.RDNN(2, 4, [4, 16]).state_dict(), tmp_path / "rdnn.pt")
     encode = features.encoder(tmp_path / "rdnn.pt", {"settings": settings, "modalities": ["T1w", "T2w"]}, structures)

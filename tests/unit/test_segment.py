@@ -13,17 +13,20 @@ from ganreg.errors import InputError
 from ganreg.evaluate.segmentation import evaluate_maps
 from ganreg.preprocess import labels
 from ganreg.preprocess.subjects import Subjects
-from ganreg.segment import learned, rdnn, samples
+from ganreg.segment import learned, prior, rdnn, samples
 
 SETTINGS = {
-    "features": [8, 16], "recurrent": True, "class_weights": "sqrt_inverse", "dice": 1.0, "slices": 8, "flip": True,
+    "features": [8, 16], "recurrent": True, "prior": True, "class_weights": "sqrt_inverse", "dice": 1.0, "slices": 8,
+    "flip": True,
     "deformation": {
         "rotation_deg": 8, "scale": 0.1, "translation_mm": 4, "elastic_spacing_mm": 32, "elastic_sd_mm": 2,
     },
     "gain": 0.1, "seed": 1, "steps": 4, "learning_rate": 0.01,
     "validate_every": 2, "device": "cpu", "precision": "float32", "threads": 1, "workers": 0,
 }  # fmt: skip
-OPTIONS = {"settings": SETTINGS, "part": "half1", "modalities": ["T1w", "T2w"], "spacing": 8.0}
+OPTIONS = {
+    "settings": SETTINGS, "part": "half1", "modalities": ["T1w", "T2w"], "spacing": 8.0, "shape": [16, 16, 16],
+}  # fmt: skip
 STRUCTURES = pd.DataFrame({"index": [1, 2, 3], "name": ["right half", "left half", labels.REST], "mirror": [2, 1, 3]})
 FOLD = {"fold": 1, "train": ["c", "a", "e", "b", "d"], "validation": ["v"], "test": ["t", "u"]}
 
@@ -47,6 +50,13 @@ def cohort(tmp_path):
         io.save(f"{stem}_desc-brain_mask.nii.gz", dseg > 0, np.diag([8, 8, 8, 1]), np.uint8)
         io.save(f"{stem}_dseg.nii.gz", dseg, np.diag([8, 8, 8, 1]), np.uint8)
     return tmp_path / "preprocess"
+
+
+def test_subjects_of_a_batch_do_not_meet():
+    model, images = network(recurrent=True), torch.randn(2, 2, 16, 16, 4)
+    with torch.no_grad():
+        together, alone = model(images), torch.cat([model(images[:1]), model(images[1:])])
+    torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("recurrent", [True, False])
@@ -83,13 +93,13 @@ def test_the_ablation_has_as_many_weights():
 
 def test_turning_the_slices_around_turns_a_symmetric_gru_around():
     torch.manual_seed(0)
-    gru, x = rdnn.SliceGRU(8), torch.randn(1, 8, 5, 4, 4)
+    gru, x = rdnn.SliceGRU(8), torch.randn(5, 8, 4, 4)
     with torch.no_grad():
         for layer in (gru.inputs, gru.hidden):
             layer.weight[12:] = layer.weight[:12]
-        up, down = gru(x).chunk(2, dim=1)
+        up, down = gru(x, 1).chunk(2, dim=1)
         # the way down is the way up of the reversed slices
-        torch.testing.assert_close(down, gru(x.flip(2)).chunk(2, dim=1)[0].flip(2))
+        torch.testing.assert_close(down, gru(x.flip(0), 1).chunk(2, dim=1)[0].flip(0))
     assert not torch.allclose(up, down)
 
 
@@ -119,10 +129,68 @@ def test_loss_is_cross_entropy_of_the_brain_and_dice():
     logits = probabilities.log().T.view(1, 2, 4, 1, 1)
     entropy = -np.log([0.8, 0.6, 0.7]).mean()
     loss_of = learned.loss_function({"dice": 0}, torch.ones(2))
-    assert float(loss_of(lambda _: logits, batch)[0]) == pytest.approx(entropy)
+    assert float(loss_of(lambda *_: logits, batch)[0]) == pytest.approx(entropy)
     overlap = (2 * 1.4 / (1.7 + 2) + 2 * 0.7 / (1.3 + 1)) / 2
     loss_of = learned.loss_function({"dice": 0.5}, torch.ones(2))
-    assert float(loss_of(lambda _: logits, batch)[0]) == pytest.approx(entropy + 0.5 * (1 - overlap))
+    assert float(loss_of(lambda *_: logits, batch)[0]) == pytest.approx(entropy + 0.5 * (1 - overlap))
+
+
+def line(*structures):
+    """Labels along the first axis, alike along the others."""
+    return torch.tensor(structures, dtype=torch.uint8).view(-1, 1, 1).expand(-1, 16, 16).contiguous()
+
+
+def test_prior_counts_subjects_place_by_place_and_leaves_a_subjects_group_out():
+    labels_of = {name: line(*[0] * 4, *[1] * 4, *[2] * 4, *[0] * 4) for name in "abcde"}
+    labels_of["f"] = line(*[0] * 4, *[2] * 8, *[0] * 4)
+    everyone, without = prior.log_frequencies(labels_of.get, list("abcdef"), 2, 8.0)
+    shares = everyone.exp()[:, 8, 8].float()
+    # two voxels from the border between structures the smoothing does not reach
+    torch.testing.assert_close(shares[5], torch.tensor([5 / 6, 1 / 6]), atol=2e-3, rtol=0)
+    torch.testing.assert_close(shares[10], torch.tensor([0.0, 1.0]), atol=2e-3, rtol=0)
+    # no brain there, nor within reach
+    assert shares[0, 0] == shares[0, 1]
+    # f is in a's group
+    torch.testing.assert_close(without["f"].exp()[5, 8, 8].float(), torch.tensor([1.0, 0.0]), atol=2e-3, rtol=0)
+    assert torch.equal(without["a"], without["f"])
+    torch.testing.assert_close(without["b"].exp()[5, 8, 8].float(), torch.tensor([0.8, 0.2]), atol=2e-3, rtol=0)
+
+
+def test_prior_counts_mirror_images_with_structures_swapped():
+    halves = line(*[0] * 4, *[1] * 4, *[2] * 4, *[0] * 4)
+    mirrored, _ = prior.log_frequencies(lambda _: halves, ["a"], 2, 8.0, np.array([0, 2, 1], np.uint8))
+    torch.testing.assert_close(mirrored, mirrored.flip(0)[..., [1, 0]])
+    off_centre = line(*[1] * 4, *[2] * 12)
+    mirrored, _ = prior.log_frequencies(lambda _: off_centre, ["a"], 2, 8.0, np.array([0, 2, 1], np.uint8))
+    torch.testing.assert_close(mirrored.exp()[8, 8, 8].float(), torch.tensor([0.5, 0.5]), atol=2e-3, rtol=0)
+
+
+def test_prior_of_a_fine_grid_is_coarse_and_cropped_to_the_fine_one():
+    assert [prior.factor(spacing) for spacing in (8, 4, 3, 2, 1)] == [1, 1, 1, 2, 4]
+    labels = line(*[1] * 8, *[2] * 8)
+    fine, _ = prior.log_frequencies(lambda _: labels, ["a"], 2, 2.0)
+    assert fine.shape == prior.shape_of(2, (16, 16, 16), 2.0) == (8, 8, 8, 2)
+    box = slice(3, 13), slice(0, 5), slice(2, 4)
+    cropped = prior.crop(fine, box, 2.0)
+    assert cropped.shape == (1, 2, 10, 5, 2)
+    # between the centres of coarse voxels, 1.25 and .75 of them from the border
+    first, second = cropped[0, :, :, 2, 0].exp()
+    torch.testing.assert_close(first[:4], torch.tensor([1, 1, 0.89**0.25, 0.89**0.75]), atol=5e-3, rtol=0)
+    torch.testing.assert_close(first, second.flip(0), atol=5e-3, rtol=0)
+
+
+def test_untrained_network_with_prior_starts_from_it(cohort, tmp_path):
+    settings = SETTINGS | {"learning_rate": 1e-9, "steps": 1}
+    weights = tmp_path / "rdnn.pt"
+    options = OPTIONS | {"settings": settings, "part": "all"}
+    learned.train("rdnn", options, FOLD, STRUCTURES, cohort, weights, "code")
+    saved = torch.load(weights, weights_only=True)
+    silent = {key: torch.zeros_like(value) if "heads" in key else value for key, value in saved.items()}
+    torch.save(silent, weights)
+    found, _, _ = learned.segmenter(weights, options, STRUCTURES)(cohort, "t")
+    # all subjects have the same anatomy, symmetrical but for a plane
+    truth = np.asarray(io.load_labels(cohort / "sub-t" / "anat" / "sub-t_dseg.nii.gz").dataobj)
+    assert (found == truth)[truth > 0].mean() > 0.85
 
 
 def test_no_training_subject_is_segmented_by_a_model_that_saw_it():

@@ -272,7 +272,8 @@ def rdnn_options(model, **more):
     """What the RDNN's scripts are handed, as one string."""
     settings = {key: value for key, value in config["rdnn"].items() if key != "ablation"}
     block = {"settings": {**settings, "recurrent": model != "norecurrence"}, "modalities": TASK_MODALITIES}
-    return canonical({**block, **more})
+    grid = {key: config["preprocess"][key] for key in ("shape", "spacing")}
+    return canonical({**block, **grid, **more})
 
 
 def rdnn_models(ends):

@@ -26,7 +26,6 @@ rule train_rdnn:
         options=lambda wildcards: rdnn_options(
             wildcards.part,
             part="all" if wildcards.part == "norecurrence" else wildcards.part,
-            spacing=config["preprocess"]["spacing"],
         ),
         code=code("train_rdnn", "torch"),
         subjects=subjects_folder,

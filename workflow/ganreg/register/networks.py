@@ -142,10 +142,11 @@ class RegistrationUNet(nn.Module):
     def _matches_of(self, fixed, moving):
         """A function of the velocity: matching costs and the similarity's gradient of the pair as warped so far.
 
-        Both are on the half grid; the costs are 0 outside the brain's box, at whose faces they meet repeated edges; the
-        gradient is scaled to deviation 1.
+        Both are on the half grid; the costs are 0 outside the brain's box, and in the brain what they would be without
+        one; the gradient is scaled to deviation 1.
         """
-        box = brain_box(fixed, losses.REACH, step=2)
+        # as far as a voxel's costs look: descriptors, displacements, and the neighbours on the half grid
+        box = brain_box(fixed, losses.REACH + max(self.search) + 2, step=2)
         origin, half = [side.start for side in box], [slice(side.start // 2, side.stop // 2) for side in box]
         fixed = fixed[(..., *box)]
         similarity = losses.similarity_to(self.similarity, fixed, (fixed > 0).float())

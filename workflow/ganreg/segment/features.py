@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from ganreg import training
-from ganreg.segment import rdnn, samples
+from ganreg.segment import learned, rdnn, samples
 
 
 def encoder(weights, options, structures):
@@ -14,7 +14,7 @@ def encoder(weights, options, structures):
     ----------
     weights : Path
     options : dict
-        `settings` and `modalities`, as the RDNN's manifest has them.
+        As the RDNN's manifest has them.
     structures : pandas.DataFrame, as `labels.structures` gives it
 
     Returns
@@ -27,13 +27,12 @@ def encoder(weights, options, structures):
     InputError
         If the weights do not fit the network of `options`.
     """
-    settings = options["settings"]
-    model = rdnn.RDNN(len(options["modalities"]), len(structures), settings["features"], settings["recurrent"])
-    encode = training.trained(model, weights, settings, rdnn.RDNN.encode)
+    model = learned.build(options, len(structures))
+    encode = training.trained(model, weights, options["settings"], rdnn.RDNN.encode)
 
     def features(images, mask):
         levels = np.flatnonzero(mask.any(axis=(0, 1)))
         scores = samples.plain_zscore(torch.from_numpy(images), torch.from_numpy(mask))[None, ..., levels]
-        return encode(scores)[0].mean(dim=(2, 3)).T.numpy()
+        return encode(scores).mean(dim=(2, 3)).numpy()
 
     return features

@@ -14,7 +14,7 @@ from ganreg.evaluate import metrics
 from ganreg.preprocess.labels import mirrors
 from ganreg.preprocess.subjects import Subjects
 from ganreg.progress import mark_of
-from ganreg.segment import rdnn, samples
+from ganreg.segment import prior, rdnn, samples
 from ganreg.segment.losses import soft_dice_loss
 from ganreg.spatial.box import brain_box
 from ganreg.split import folds
@@ -89,7 +89,7 @@ def loss_function(options, weights):
     """
 
     def loss_of(model, batch):
-        logits = model(batch["images"])
+        logits = model(batch["images"], batch.get("prior"))
         with torch.autocast(logits.device.type, enabled=False):
             inside = batch["labels"][0, 0] > 0
             found = logits[0].permute(1, 2, 3, 0)[inside].float()
@@ -117,8 +117,19 @@ def _label_map(likelihood, mask):
     return torch.where(mask, likelihood.argmax(dim=0) + 1, 0).to(torch.uint8)
 
 
-def _build(options, modalities, structures):
-    return rdnn.RDNN(len(modalities), len(structures), options["features"], options["recurrent"])
+def build(options, structures):
+    """An untrained RDNN.
+
+    Parameters
+    ----------
+    options : dict
+        `settings`, `modalities`, `shape` and `spacing`, as for `train`.
+    structures : int, number of labels
+    """
+    settings, empty = options["settings"], None
+    if settings["prior"]:
+        empty = torch.zeros(prior.shape_of(structures, options["shape"], options["spacing"]), dtype=torch.float16)
+    return rdnn.RDNN(len(options["modalities"]), structures, settings["features"], settings["recurrent"], empty)
 
 
 def train(name, options, fold, structures, subjects_folder, output, code):
@@ -128,8 +139,8 @@ def train(name, options, fold, structures, subjects_folder, output, code):
     ----------
     name : str, shown in progress and errors
     options : dict
-        `settings`, the block `rdnn` with `recurrent`; `part`: all, half1 or half2; `modalities`; `spacing`, of the
-        working grid in mm.
+        `settings`, the block `rdnn` with `recurrent`; `part`: all, half1 or half2; `modalities`; `shape` and `spacing`
+        (mm) of the working grid.
     fold : dict, of `split.folds`
     structures : pandas.DataFrame, as `labels.structures` gives it
     subjects_folder : Path of the preprocessed subjects
@@ -140,23 +151,31 @@ def train(name, options, fold, structures, subjects_folder, output, code):
     -------
     history, opened : as `training.train` gives them
     """
-    modalities = options["modalities"]
-    subjects, names = Subjects(subjects_folder, modalities), parts(fold["train"])[options["part"]]
+    subjects, names = Subjects(subjects_folder, options["modalities"]), parts(fold["train"])[options["part"]]
     # as many rounds for a part as for all
     steps = max(1, round(options["settings"]["steps"] * len(names) / len(fold["train"])))
     settings = {**options["settings"], "steps": steps}
-    training_slices = samples.Slices(subjects, names, options["spacing"], settings, mirrors(structures))
-    validation = samples.Slices(subjects, fold["validation"], options["spacing"])
-    counts = sum(
-        torch.bincount(subjects.read(subject)["dseg"].flatten(), minlength=len(structures) + 1)[1:] for subject in names
-    )
+    count, spacing, mirrored = len(structures), options["spacing"], mirrors(structures)
+    torch.manual_seed(settings["seed"])
+    model = build({**options, "settings": settings}, count)
+
+    def labels_of(subject):
+        return subjects.read(subject)["dseg"][0]
+
+    prior_of = prior_without = None
+    if settings["prior"]:
+        turned = mirrored if settings["flip"] else None
+        model.prior, without = prior.log_frequencies(labels_of, names, count, spacing, turned)
+        everyone = model.prior
+        prior_of, prior_without = lambda _: everyone, without.get
+    training_slices = samples.Slices(subjects, names, spacing, settings, mirrored, prior_without)
+    validation = samples.Slices(subjects, fold["validation"], spacing, prior=prior_of)
+    counts = sum(torch.bincount(labels_of(subject).flatten(), minlength=count + 1)[1:] for subject in names)
     inputs = {
         str(path): io.sha256(path)
         for subject in [*names, *fold["validation"]]
         for path in subjects.paths(subject).values()
     }
-    torch.manual_seed(settings["seed"])
-    model = _build(settings, modalities, structures)
     loss_of = loss_function(settings, class_weights(settings["class_weights"], counts.numpy()))
     mark = mark_of(options, code, inputs)
     title = f"{name} fold {fold['fold']}"
@@ -191,16 +210,18 @@ def segmenter(weights, options, structures):
         If the weights do not fit the network of `options`.
     """
     settings, modalities = options["settings"], options["modalities"]
-    network = training.trained(_build(settings, modalities, structures), weights, settings)
-    mirrored = mirrors(structures) if settings["flip"] else None
+    model = build(options, len(structures))
+    network = training.trained(model, weights, settings)
+    # channel k is structure k + 1
+    mirrored = mirrors(structures)[1:].astype(int) - 1 if settings["flip"] else None
 
-    def memberships(images):
-        found = functional.softmax(network(images), dim=1)
+    def memberships(images, box):
+        expected = [] if model.prior is None else [prior.crop(model.prior, box, options["spacing"])]
+        found = functional.softmax(network(images, *expected), dim=1)
         if mirrored is None:
             return found[0]
-        # channel k is structure k + 1
-        turned = network(images.flip(2)).flip(2)[:, mirrored[1:].astype(int) - 1]
-        return ((found + functional.softmax(turned, dim=1)) / 2)[0]
+        turned = network(*(each.flip(2) for each in (images, *(each[:, mirrored] for each in expected))))
+        return ((found + functional.softmax(turned.flip(2)[:, mirrored], dim=1)) / 2)[0]
 
     def segment(folder, subject):
         paths = Subjects(folder, modalities).paths(subject)
@@ -212,7 +233,7 @@ def segmenter(weights, options, structures):
         images = samples.plain_zscore(images, mask)[None]
         box = brain_box(mask, samples.MARGINS)
         found = torch.zeros(mask.shape, dtype=torch.uint8)
-        found[box] = _label_map(memberships(images[(..., *box)]), mask[box])
+        found[box] = _label_map(memberships(images[(..., *box)], box), mask[box])
         opened = {str(paths[name]): io.sha256(paths[name]) for name in [*modalities, "mask"]}
         return found.numpy(), brain.affine, opened
 

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from ganreg.preprocess.normalize import SHIFT
+from ganreg.segment.prior import crop
 from ganreg.spatial import warp
 from ganreg.spatial.box import brain_box
 from ganreg.spatial.deform import random_displacement
@@ -31,7 +32,8 @@ class Slices(torch.utils.data.Dataset):
     """Batches of one subject: all its slices around the brain, or a random run of neighbouring ones.
 
     Item k is a dict: `images` (1, M, X, Y, Z) z-scores with background 0, `labels` (1, 1, X, Y, Z) uint8, `name`,
-    `opened`. Each is a function of (seed, k), so that resumed training sees what uninterrupted training does.
+    `opened`, and `prior` (1, K, X, Y, Z) where there is one. Each is a function of (seed, k), so that resumed training
+    sees what uninterrupted training does.
 
     Parameters
     ----------
@@ -43,10 +45,12 @@ class Slices(torch.utils.data.Dataset):
         and `seed`; None: subjects as they are, in order.
     mirrors : array of ints, or None
         As `labels.mirrors` gives it; None: no flips.
+    prior : function (subject) -> Tensor, or None
+        The subject's prior of `segment.prior`.
     """
 
-    def __init__(self, subjects, names, spacing, options=None, mirrors=None):
-        self.subjects, self.spacing, self.options = subjects, spacing, options
+    def __init__(self, subjects, names, spacing, options=None, mirrors=None, prior=None):
+        self.subjects, self.spacing, self.options, self.prior = subjects, spacing, options, prior
         # the subject of each item
         self.order = list(names)
         if options:
@@ -59,7 +63,7 @@ class Slices(torch.utils.data.Dataset):
         return len(self.order)
 
     def _augment(self, images, labels, rng):
-        """A random run of slices of the deformed subject; what leaves the brain's box in the slice is cut off."""
+        """A random run of slices of the deformed subject, and its box; what leaves that in the slice is cut off."""
         if self.mirrors is not None and rng.random() < 0.5:
             images, labels = flip(images, labels, self.mirrors)
         shape, deformation = tuple(images.shape[2:]), self.options["deformation"]
@@ -72,9 +76,11 @@ class Slices(torch.utils.data.Dataset):
         spare = max(len(levels) - self.options["slices"], 0)
         first = levels[int(rng.integers(spare + 1))]
         last = min(first + self.options["slices"], levels[-1] + 1)
-        images = warp.warp(images, displacement[..., first:last], origin=[*origin[:2], first])
+        run = slice(first, last)
+        images = warp.warp(images, displacement[..., run], origin=[*origin[:2], first])
         gain = 1 + rng.uniform(-1, 1, images.shape[1]) * self.options["gain"]
-        return images * torch.from_numpy(gain).float().view(1, -1, 1, 1, 1), labels[..., first:last]
+        images = images * torch.from_numpy(gain).float().view(1, -1, 1, 1, 1)
+        return images, labels[..., run], (*box[:2], run)
 
     def __getitem__(self, index):
         subject = self.order[index]
@@ -83,8 +89,10 @@ class Slices(torch.utils.data.Dataset):
         images, labels = plain_zscore(images, volumes["mask"][None]), volumes["dseg"][None]
         if self.options:
             rng = np.random.default_rng([self.options["seed"], index])
-            images, labels = self._augment(images, labels, rng)
+            images, labels, box = self._augment(images, labels, rng)
         else:
             box = brain_box(labels, MARGINS)
             images, labels = images[(..., *box)], labels[(..., *box)]
-        return {"images": images, "labels": labels, "name": f"sub-{subject}", "opened": self.subjects.opened(subject)}
+        opened = self.subjects.opened(subject)
+        batch = {"images": images, "labels": labels, "name": f"sub-{subject}", "opened": opened}
+        return batch if self.prior is None else batch | {"prior": crop(self.prior(subject), box, self.spacing)}

@@ -1,0 +1,98 @@
+"""Where structures lie in the template's space: their frequencies among training subjects, as a start of the logits."""
+
+import torch
+import torch.nn.functional as functional
+from scipy import ndimage
+
+from ganreg.spatial import warp
+
+# mm; on finer grids the frequencies of so few subjects say no more
+FINEST = 4
+# parts of the training subjects; each trains on the frequencies of the others, as a new subject will be met
+GROUPS = 5
+# a structure that was never seen at a place is not impossible there
+LEAST = 1e-4
+# standard deviation in voxels of the prior
+SMOOTHING = 0.5
+
+
+def factor(spacing):
+    """How many voxels of the working grid lie along one of the prior: 2 to the n, as long as it is not above `FINEST`.
+
+    Parameters
+    ----------
+    spacing : float, mm
+    """
+    number = 1
+    while 2 * number * spacing <= FINEST:
+        number *= 2
+    return number
+
+
+def shape_of(structures, grid, spacing):
+    """Shape (U, V, W, K) of the prior of a working grid."""
+    return *(side // factor(spacing) for side in grid), structures
+
+
+def _memberships(labels, structures, coarser):
+    """Shares of structures 1 ... K in the voxels of the prior, (K, U, V, W), from labels (X, Y, Z)."""
+    if coarser == 1:
+        return torch.stack([labels == index for index in range(1, structures + 1)]).float()
+    # one by one: on a fine grid all of them at once take gigabytes
+    shares = (functional.avg_pool3d((labels == index)[None].float(), coarser) for index in range(1, structures + 1))
+    return torch.cat(list(shares))
+
+
+def _logarithm(memberships):
+    """Logarithm of the smoothed shares (U, V, W, K), half precision, from shares; all alike where there is no brain."""
+    memberships = torch.from_numpy(ndimage.gaussian_filter(memberships.numpy(), (0, *[SMOOTHING] * 3), truncate=2))
+    inside = memberships.sum(dim=0, keepdim=True).clamp(min=1e-6)
+    # a voxel's numbers side by side, as in the logits that they are added to
+    return (memberships / inside + LEAST).log().half().permute(1, 2, 3, 0).contiguous()
+
+
+def log_frequencies(labels_of, names, structures, spacing, mirrors=None):
+    """Logarithms of structures' frequencies among subjects, and what they are without each subject's group.
+
+    Parameters
+    ----------
+    labels_of : function (subject) -> uint8 Tensor (X, Y, Z), labels in the template's space
+    names : list of str, the subjects
+    structures : int, number of labels K
+    spacing : float, mm
+    mirrors : array of ints, or None
+        As `labels.mirrors` gives it: mirror images are counted, too. None: they are not.
+
+    Returns
+    -------
+    everyone : float16 Tensor (U, V, W, K)
+    without : dict subject -> float16 Tensor (U, V, W, K)
+    """
+    parts = {}
+    for place, name in enumerate(names):
+        labels = labels_of(name)
+        found = _memberships(labels, structures, factor(spacing))
+        if mirrors is not None:
+            found += _memberships(torch.from_numpy(mirrors)[labels.flip(0).long()], structures, factor(spacing))
+        group = place % GROUPS
+        parts[group] = parts[group] + found if group in parts else found
+    total = sum(parts.values())
+    others = {group: _logarithm((total - part).clamp(min=0)) for group, part in parts.items()}
+    return _logarithm(total), {name: others[place % GROUPS] for place, name in enumerate(names)}
+
+
+def crop(prior, box, spacing):
+    """The prior in a box of the working grid, (1, K, X, Y, Z), float32.
+
+    Parameters
+    ----------
+    prior : Tensor (U, V, W, K)
+    box : tuple of 3 slices of the working grid
+    spacing : float, mm
+    """
+    coarser = factor(spacing)
+    if coarser == 1:
+        return prior[box].float().permute(3, 0, 1, 2)[None]
+    axes = [(torch.arange(side.start, side.stop, device=prior.device) + 0.5) / coarser - 0.5 for side in box]
+    places = torch.stack(torch.meshgrid(*axes, indexing="ij"))[None]
+    return warp.sample(prior.float().permute(3, 0, 1, 2)[None], places, padding="border")
