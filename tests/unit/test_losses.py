@@ -1,5 +1,6 @@
 """Loss terms: what they must ignore and what they must see."""
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as functional
@@ -35,6 +36,25 @@ def test_similarity_prefers_the_aligned_image_and_has_a_finite_gradient(name):
     loss(shifted).backward()
     assert shifted.grad.isfinite().all()
     assert shifted.grad.abs().max() > 0
+
+
+def test_mutual_information_of_known_histograms():
+    # two grey values, half of the voxels each, an eighth of them in the other half of the warped image
+    fixed = torch.tensor([2.0] * 8 + [6.0] * 8).view(1, 1, 16, 1, 1)
+    mask = torch.ones_like(fixed)
+    same = losses.similarity_to("mi", fixed, mask)
+    assert float(same(fixed)) == pytest.approx(-np.log(2), abs=1e-3)
+    # whatever contrast
+    assert float(same(8 - fixed)) == pytest.approx(-np.log(2), abs=1e-3)
+    assert float(same(torch.full_like(fixed, 3.0))) == pytest.approx(0, abs=1e-3)
+    mixed = torch.tensor([2.0] * 7 + [6.0] + [6.0] * 7 + [2.0]).view(1, 1, 16, 1, 1)
+    expected = np.log(2) + 7 / 8 * np.log(7 / 8) + 1 / 8 * np.log(1 / 8)
+    assert float(same(mixed)) == pytest.approx(-expected, abs=1e-3)
+    # outside the mask nothing counts
+    elsewhere = torch.cat([fixed, torch.rand(1, 1, 16, 1, 1)], dim=3)
+    seen = torch.cat([mask, torch.zeros_like(mask)], dim=3)
+    found = losses.similarity_to("mi", elsewhere, seen)(torch.cat([mixed, mixed], dim=3))
+    assert float(found) == pytest.approx(-expected, abs=1e-3)
 
 
 def self_similarity(image):

@@ -53,6 +53,22 @@ def test_a_pass_sees_which_way_to_go_and_what_has_been_gone(axis, root):
     assert tried[arrived[:-3].argmin()] == (0, 0, 0)
 
 
+def test_the_swapped_pair_gets_the_inverse(root):
+    torch.manual_seed(0)
+    first, second = (torch.zeros(1, 1, 32, 32, 32) for _ in range(2))
+    first[..., 6:26, 5:25, 8:26], second[..., 4:24, 7:29, 6:24] = (
+        4 + torch.randn(1, 1, 20, 20, 18), 4 + torch.randn(1, 1, 20, 22, 18),
+    )  # fmt: skip
+    model = networks.build(configured("unet", root) | {"precision": "float32"}).eval()
+    # an untrained network hardly moves
+    torch.nn.init.normal_(model.flow.weight, std=0.05)
+    there, back = model.velocity(first, second), model.velocity(second, first)
+    assert there.abs().mean() > 0.05
+    torch.testing.assert_close(back, -there, rtol=1e-3, atol=1e-4)
+    one_way = model.train().velocity(first, second)
+    assert not torch.allclose(one_way, there, rtol=1e-1, atol=1e-2)
+
+
 def test_costs_in_the_brain_do_not_know_of_the_box_around_it(root):
     torch.manual_seed(0)
     fixed, moving = torch.zeros(1, 1, 48, 48, 48), 4 + torch.randn(1, 1, 48, 48, 48)

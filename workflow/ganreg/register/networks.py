@@ -115,15 +115,20 @@ class RegistrationUNet(nn.Module):
         How often the images are halved before the network looks at them. On a fine grid the work is that of a coarser
         one, but for the last up-sampling.
     similarity : str, as `losses.similarity_to` takes it
+    symmetric : bool
+        When it is not being trained, it looks both ways in each pass, fixed to moving and back, and takes half the
+        difference: the transform of the swapped pair is then the inverse one.
     """
 
     # group norm's gradient takes 20 times as long channels last (torch 2.13, CPU)
     memory_format = torch.contiguous_format
 
-    def __init__(self, features, dropout, integration_steps, instance_norm, search, passes, halvings, similarity):
+    def __init__(
+        self, features, dropout, integration_steps, instance_norm, search, passes, halvings, similarity, symmetric
+    ):
         super().__init__()
         self.integration_steps, self.search, self.passes = integration_steps, search, passes
-        self.halvings, self.similarity = halvings, similarity
+        self.halvings, self.similarity, self.symmetric = halvings, similarity, symmetric
         # costs and gradient lie on the half grid already
         inputs, stride = (len(matching.displacements(search)) + 3, 1) if search else (2, 2)
 
@@ -186,10 +191,13 @@ class RegistrationUNet(nn.Module):
         """Velocity (B, 3, U, V, W) in voxels of its own grid, half of the one that the network looks at."""
         for _ in range(self.halvings):
             fixed, moving = _halved(fixed), _halved(moving)
-        look = (self._matches_of if self.search else self._images_of)(fixed, moving)
+        look_at = self._matches_of if self.search else self._images_of
+        looks = [(1, look_at(fixed, moving))]
+        if self.symmetric and not self.training:
+            looks.append((-1, look_at(moving, fixed)))
         velocity = fixed.new_zeros(len(fixed), 3, *(side // 2 for side in fixed.shape[2:]))
         for _ in range(self.passes):
-            velocity = velocity + self._update(look(velocity))
+            velocity = velocity + sum(way * self._update(look(way * velocity)) for way, look in looks) / len(looks)
         return velocity
 
     def _doubled(self, velocity, times=1):
@@ -212,5 +220,8 @@ def build(options):
     """The network that a block of the configuration describes: with `encoder` a VoxelMorph, else the U-Net."""
     if "encoder" in options:
         return VoxelMorph(options["encoder"], options["decoder"])
-    keys = ("features", "dropout", "integration_steps", "instance_norm", "search", "passes", "halvings", "similarity")
+    keys = (
+        "features", "dropout", "integration_steps", "instance_norm", "search", "passes", "halvings", "similarity",
+        "symmetric",
+    )  # fmt: skip
     return RegistrationUNet(*(options[key] for key in keys))

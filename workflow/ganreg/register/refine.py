@@ -7,10 +7,11 @@ from ganreg.spatial import warp
 
 
 def refine(velocity, displacement_of, fixed, moving, options):
-    """Minimise similarity + diffusion over a stationary velocity, by Adam, from the one that a network proposes.
+    """Minimise dissimilarity + roughness of the change over a stationary velocity, by Adam, from a network's proposal.
 
     What the network gives is a start near the pair's optimum, and the optimisation what the network could not learn of
-    this pair (instance optimisation, as in Balakrishnan et al. 2019, doi:10.1109/TMI.2019.2897538).
+    this pair (instance optimisation, as in Balakrishnan et al. 2019, doi:10.1109/TMI.2019.2897538). Only the change from
+    the start is kept smooth: what the network learned from labels is not smoothed away.
 
     Parameters
     ----------
@@ -18,19 +19,23 @@ def refine(velocity, displacement_of, fixed, moving, options):
     displacement_of : function (velocity) -> displacement (1, 3, X, Y, Z), voxels
     fixed, moving : Tensor (1, 1, X, Y, Z), preprocessed images, 0 outside the brain
     options : dict, block `refinement`
-        `similarity`, `diffusion` (weight), `steps`, `learning_rate` (voxels of the velocity's grid, about, a step).
+        `mutual_information`: its weight beside MIND's distance, 1; `diffusion`: weight of the change's; `steps`;
+        `learning_rate` (voxels of the velocity's grid, about, a step).
 
     Returns
     -------
     Tensor (1, 3, U, V, W)
     """
-    similarity = losses.similarity_to(options["similarity"], fixed, (fixed > 0).float())
+    mask = (fixed > 0).float()
+    mind, information = (losses.similarity_to(name, fixed, mask) for name in ("mind", "mi"))
     velocity = velocity.clone().requires_grad_()
     optimiser = torch.optim.Adam([velocity], lr=options["learning_rate"])
+    start = displacement_of(velocity.detach())
     for _ in range(options["steps"]):
         displacement = displacement_of(velocity)
-        loss = similarity(warp.warp(moving, displacement))
-        loss = loss + options["diffusion"] * losses.diffusion(displacement)
+        warped = warp.warp(moving, displacement)
+        loss = mind(warped) + options["mutual_information"] * information(warped)
+        loss = loss + options["diffusion"] * losses.diffusion(displacement - start)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()
