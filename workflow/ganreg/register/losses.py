@@ -136,8 +136,8 @@ class _MindDistance(torch.autograd.Function):
 def similarity_to(name, fixed, mask):
     """Similarity term by name, for one fixed image; lower is better.
 
-    mind: mean squared difference of descriptors inside the mask. mi: negative mutual information inside the mask. ncc: negative squared
-    local cross-correlation in windows of 9 voxels. mse: mean squared difference inside the mask.
+    mind: mean squared difference of descriptors inside the mask. mi: negative mutual information inside the mask. ncc:
+    negative squared local cross-correlation in windows of 9 voxels. mse: mean squared difference inside the mask.
 
     Parameters
     ----------

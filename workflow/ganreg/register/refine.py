@@ -10,8 +10,8 @@ def refine(velocity, displacement_of, fixed, moving, options):
     """Minimise dissimilarity + roughness of the change over a stationary velocity, by Adam, from a network's proposal.
 
     What the network gives is a start near the pair's optimum, and the optimisation what the network could not learn of
-    this pair (instance optimisation, as in Balakrishnan et al. 2019, doi:10.1109/TMI.2019.2897538). Only the change from
-    the start is kept smooth: what the network learned from labels is not smoothed away.
+    this pair (instance optimisation, as in Balakrishnan et al. 2019, doi:10.1109/TMI.2019.2897538). Only the change
+    from the start is kept smooth: what the network learned from labels is not smoothed away.
 
     Parameters
     ----------
