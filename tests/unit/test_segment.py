@@ -59,6 +59,14 @@ def test_subjects_of_a_batch_do_not_meet():
     torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-5)
 
 
+def segmented(weights, options, structures, folder, subject):
+    """The map of a preprocessed subject."""
+    stem = folder / f"sub-{subject}" / "anat" / f"sub-{subject}"
+    images = [nib.load(f"{stem}_desc-preproc_{name}.nii.gz").get_fdata(dtype=np.float32) for name in ("T1w", "T2w")]
+    mask = nib.load(f"{stem}_desc-brain_mask.nii.gz").get_fdata() > 0
+    return learned.segmenter(weights, options, structures)(np.stack(images), mask)
+
+
 @pytest.mark.parametrize("recurrent", [True, False])
 @pytest.mark.parametrize("shape", [(16, 24, 5), (13, 18, 1)])
 def test_logits_have_the_grid_of_the_images_whatever_its_size(recurrent, shape):
@@ -156,19 +164,64 @@ def test_prior_counts_subjects_place_by_place_and_leaves_a_subjects_group_out():
     torch.testing.assert_close(without["b"].exp()[5, 8, 8].float(), torch.tensor([0.8, 0.2]), atol=2e-3, rtol=0)
 
 
+def test_one_subject_alone_has_no_prior():
+    everyone, without = prior.log_frequencies(lambda _: line(*[1] * 8, *[2] * 8), ["a"], 2, 8.0)
+    assert (everyone == everyone[0, 0, 0, 0]).all()
+    assert torch.equal(everyone, without["a"])
+
+
+def test_batches_bring_the_prior_of_their_subject_and_place(cohort):
+    subjects = Subjects(cohort, ["T1w", "T2w"])
+    # a prior that says where it is, and whose
+    grid = torch.stack(torch.meshgrid(*[torch.arange(16.0)] * 3, indexing="ij"), dim=-1).half()
+    priors = {name: grid + 100 * number for number, name in enumerate("abc")}
+    still = {"rotation_deg": 0, "scale": 0, "translation_mm": 0, "elastic_spacing_mm": 32, "elastic_sd_mm": 0}
+    settings = SETTINGS | {"deformation": still, "gain": 0, "flip": False}
+    batches = samples.Slices(subjects, ["a", "b", "c"], 8.0, settings, None, priors)
+    for batch in (batches[index] for index in range(3)):
+        x, y, z = (batch["prior"][0] % 100).long()
+        whole = subjects.read(batch["name"].removeprefix("sub-"))["dseg"][0]
+        assert torch.equal(whole[x, y, z], batch["labels"][0, 0])
+        assert (batch["prior"] // 100 == "abc".index(batch["name"][-1])).all()
+
+
+def test_training_takes_the_prior_without_the_subject_and_validation_that_of_all(cohort, tmp_path, monkeypatch):
+    # one of them is unlike the others, who are all alike
+    path = cohort / "sub-a" / "anat" / "sub-a_dseg.nii.gz"
+    dseg = np.asarray(nib.load(path).dataobj)
+    io.save(path, np.where(dseg == 1, 2, dseg), np.diag([8, 8, 8, 1]), np.uint8)
+    kept = []
+    monkeypatch.setattr(learned.training, "train", lambda *args: kept.append(args) or ([], {}))
+    options = OPTIONS | {"part": "all"}
+    _, opened = learned.train("rdnn", options, FOLD, STRUCTURES, cohort, tmp_path / "rdnn.pt", "code")
+    _, model, steps, validation = kept[0][:4]
+    assert set(steps.priors) == set(FOLD["train"])
+    everyone = validation.priors["v"]
+    assert torch.equal(everyone, model.prior)
+    assert all(not torch.equal(each, everyone) for each in steps.priors.values())
+    # four steps draw four of five subjects; the prior has seen them all
+    assert all(any(f"sub-{subject}" in path for path in opened) for subject in FOLD["train"])
+    assert not any(f"sub-{subject}" in path for path in opened for subject in FOLD["test"])
+
+
+def test_structures_without_known_mirrors_are_segmented_without_the_mirror_image(cohort, models):
+    unknown = STRUCTURES.assign(mirror=[0, 0, 3])
+    assert set(np.unique(segmented(models[".pt"][0], OPTIONS, unknown, cohort, "t"))) <= {0, 1, 2, 3}
+
+
 def test_prior_counts_mirror_images_with_structures_swapped():
     halves = line(*[0] * 4, *[1] * 4, *[2] * 4, *[0] * 4)
-    mirrored, _ = prior.log_frequencies(lambda _: halves, ["a"], 2, 8.0, np.array([0, 2, 1], np.uint8))
+    mirrored, _ = prior.log_frequencies(lambda _: halves, ["a", "b"], 2, 8.0, np.array([0, 2, 1], np.uint8))
     torch.testing.assert_close(mirrored, mirrored.flip(0)[..., [1, 0]])
     off_centre = line(*[1] * 4, *[2] * 12)
-    mirrored, _ = prior.log_frequencies(lambda _: off_centre, ["a"], 2, 8.0, np.array([0, 2, 1], np.uint8))
+    mirrored, _ = prior.log_frequencies(lambda _: off_centre, ["a", "b"], 2, 8.0, np.array([0, 2, 1], np.uint8))
     torch.testing.assert_close(mirrored.exp()[8, 8, 8].float(), torch.tensor([0.5, 0.5]), atol=2e-3, rtol=0)
 
 
 def test_prior_of_a_fine_grid_is_coarse_and_cropped_to_the_fine_one():
     assert [prior.factor(spacing) for spacing in (8, 4, 3, 2, 1)] == [1, 1, 1, 2, 4]
     labels = line(*[1] * 8, *[2] * 8)
-    fine, _ = prior.log_frequencies(lambda _: labels, ["a"], 2, 2.0)
+    fine, _ = prior.log_frequencies(lambda _: labels, ["a", "b"], 2, 2.0)
     assert fine.shape == prior.shape_of(2, (16, 16, 16), 2.0) == (8, 8, 8, 2)
     box = slice(3, 13), slice(0, 5), slice(2, 4)
     cropped = prior.crop(fine, box, 2.0)
@@ -187,7 +240,7 @@ def test_untrained_network_with_prior_starts_from_it(cohort, tmp_path):
     saved = torch.load(weights, weights_only=True)
     silent = {key: torch.zeros_like(value) if "heads" in key else value for key, value in saved.items()}
     torch.save(silent, weights)
-    found, _, _ = learned.segmenter(weights, options, STRUCTURES)(cohort, "t")
+    found = segmented(weights, options, STRUCTURES, cohort, "t")
     # all subjects have the same anatomy, symmetrical but for a plane
     truth = np.asarray(io.load_labels(cohort / "sub-t" / "anat" / "sub-t_dseg.nii.gz").dataobj)
     assert (found == truth)[truth > 0].mean() > 0.85
@@ -268,8 +321,7 @@ def test_a_mirrored_subject_gets_the_mirrored_map(cohort, models, tmp_path):
             tmp_path / "turned" / "sub-v" / "anat" / f"sub-v_{ends}.nii.gz",
             image.get_fdata()[::-1], image.affine, image.get_data_dtype(),
         )  # fmt: skip
-    segment = learned.segmenter(models[".pt"][0], OPTIONS, STRUCTURES)
-    plain, turned = segment(cohort, "v")[0], segment(tmp_path / "turned", "v")[0]
+    plain, turned = (segmented(models[".pt"][0], OPTIONS, STRUCTURES, f, "v") for f in (cohort, tmp_path / "turned"))
     assert {1, 2} <= set(np.unique(plain))
     assert np.array_equal(turned, labels.mirrors(STRUCTURES)[plain][::-1])
 

@@ -34,7 +34,7 @@ def main(argv=None):
         synthetic = Subjects(folder, modalities)
         names = sorted(path.name.removeprefix("sub-") for path in folder.glob("sub-*"))[-args.options["subjects"] :]
         samples = [quality.read(synthetic, name) for name in names]
-        table = quality.measure(samples, *groups, features, lambda *place: segment(*place)[0], count, args.options)
+        table = quality.measure(samples, *groups, features, segment, count, args.options)
         measured.append(table.assign(fold=fold["fold"], kind=folder.name))
     columns = ["fold", "kind", "measure", "reference", "value"]
     io.write_table(args.output, pd.concat(measured)[columns])

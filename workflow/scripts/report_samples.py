@@ -8,8 +8,9 @@ from ganreg.evaluate import sample_table, tables
 CAPTION = (
     "Means over folds; sd_folds: of the samples' values. kernel_distance: unbiased, to real subjects, beside that of "
     "other real subjects (the floor), noise and blurred images at the same number of subjects. ms_ssim: between pairs. "
-    "fidelity_dice: another fold's RDNN against the label map; real: on subjects that it has not seen. nearest_*_ncc: "
-    "largest correlation with a training or a test subject; real: of the one group with the other."
+    "fidelity_dice: another fold's RDNN against the label map; real: on subjects that it has not seen; noise: in their "
+    "brains, what it knows without an image. nearest_*_ncc: largest correlation with a training or a test subject; "
+    "real: of the one group with the other."
 )
 
 

@@ -1,7 +1,7 @@
 """How good synthetic subjects are: likeness, diversity, anatomical fidelity, memorisation, each beside a reference.
 
 A subject is a dict of `images`, float32 array (M, X, Y, Z) in the units of `normalize.zscore`, and `labels`, uint8
-array (X, Y, Z), 0 outside the brain; `source` says where it was read: folder and name.
+array (X, Y, Z), 0 outside the brain.
 """
 
 import itertools
@@ -26,7 +26,7 @@ def read(subjects, name):
     """A subject from `preprocess.subjects.Subjects`."""
     volumes = subjects.read(name)
     images = np.concatenate([volumes[modality].numpy() for modality in subjects.modalities])
-    return {"images": images, "labels": volumes["dseg"][0].numpy(), "source": (subjects.folder, name)}
+    return {"images": images, "labels": volumes["dseg"][0].numpy()}
 
 
 def _mean_kernels(first, second):
@@ -158,13 +158,13 @@ def fidelity(subjects, segment, count):
     Parameters
     ----------
     subjects : list of subjects
-    segment : function (folder, name) -> int array (X, Y, Z)
+    segment : function (images, mask) -> int array (X, Y, Z)
     count : int
         Structures 1 ... `count` are compared.
     """
     scores = []
     for subject in subjects:
-        found = segment(*subject["source"])
+        found = segment(subject["images"], subject["labels"] > 0)
         # what is beyond `count` counts as background
         one, other = (np.where(labels > count, 0, labels) for labels in (subject["labels"], found))
         scores.append(np.nanmean(metrics.dice(one, other, count)))
@@ -196,7 +196,7 @@ def measure(samples, train, test, unseen, features, segment, structures, options
     train, test : lists of subjects, the fold's real ones
     unseen : list of real subjects that `segment` was not trained on
     features : function (images, mask) -> array (N, d), of this fold's segmentation network
-    segment : function (folder, name) -> int array (X, Y, Z), of another fold's
+    segment : function (images, mask) -> int array (X, Y, Z), of another fold's
     structures : int
         How many structures are compared; the rest of the brain, the last label, is left out.
     options : dict
@@ -209,7 +209,8 @@ def measure(samples, train, test, unseen, features, segment, structures, options
     - kernel_distance to real subjects, mean over the splits: `real` the floor, `noise`, `blurred`
     - kernel_distance_sd: its standard deviation over the splits
     - ms_ssim between pairs: `real`, of real subjects
-    - fidelity_dice: `real`, of real subjects that the segmenting network has not seen
+    - fidelity_dice: `real`, of real subjects that the segmenting network has not seen; `noise` in their brains: what
+      it knows without an image
     - nearest_train_ncc, nearest_test_ncc: `real`, of each test subject to the training subjects and the reverse
     """
     rng = np.random.default_rng(options["seed"])
@@ -220,7 +221,8 @@ def measure(samples, train, test, unseen, features, segment, structures, options
         rows["kernel_distance_sd", key] = float(np.std(distances))
     for key, subjects in (("samples", samples), ("real", real)):
         rows["ms_ssim", key] = diversity(subjects, options["pairs"], rng)
-    for key, subjects in (("samples", samples), ("real", unseen)):
+    noise = [noise_like(subject, rng) for subject in unseen]
+    for key, subjects in (("samples", samples), ("real", unseen), ("noise", noise)):
         rows["fidelity_dice", key] = fidelity(subjects, segment, structures)
     for name, own, others in (("train", train, test), ("test", test, train)):
         rows[f"nearest_{name}_ncc", "samples"] = float(nearest(samples, own).mean())

@@ -19,8 +19,8 @@ def refine(velocity, displacement_of, fixed, moving, options):
     displacement_of : function (velocity) -> displacement (1, 3, X, Y, Z), voxels
     fixed, moving : Tensor (1, 1, X, Y, Z), preprocessed images, 0 outside the brain
     options : dict, block `refinement`
-        `mutual_information`: its weight beside MIND's distance, 1; `diffusion`: weight of the change's; `steps`;
-        `learning_rate` (voxels of the velocity's grid, about, a step).
+        `mutual_information`: its weight beside MIND's distance, which has 1; `diffusion`: weight of the diffusion of
+        the displacement's change; `steps`; `learning_rate` (voxels of the velocity's grid, about, a step).
 
     Returns
     -------

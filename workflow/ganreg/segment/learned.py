@@ -162,14 +162,13 @@ def train(name, options, fold, structures, subjects_folder, output, code):
     def labels_of(subject):
         return subjects.read(subject)["dseg"][0]
 
-    prior_of = prior_without = None
+    of_training = of_validation = None
     if settings["prior"]:
-        turned = mirrored if settings["flip"] else None
-        model.prior, without = prior.log_frequencies(labels_of, names, count, spacing, turned)
-        everyone = model.prior
-        prior_of, prior_without = lambda _: everyone, without.get
-    training_slices = samples.Slices(subjects, names, spacing, settings, mirrored, prior_without)
-    validation = samples.Slices(subjects, fold["validation"], spacing, prior=prior_of)
+        counted = mirrored if settings["flip"] else None
+        model.prior, of_training = prior.log_frequencies(labels_of, names, count, spacing, counted)
+        of_validation = dict.fromkeys(fold["validation"], model.prior)
+    training_slices = samples.Slices(subjects, names, spacing, settings, mirrored, of_training)
+    validation = samples.Slices(subjects, fold["validation"], spacing, priors=of_validation)
     counts = sum(torch.bincount(labels_of(subject).flatten(), minlength=count + 1)[1:] for subject in names)
     inputs = {
         str(path): io.sha256(path)
@@ -179,7 +178,11 @@ def train(name, options, fold, structures, subjects_folder, output, code):
     loss_of = loss_function(settings, class_weights(settings["class_weights"], counts.numpy()))
     mark = mark_of(options, code, inputs)
     title = f"{name} fold {fold['fold']}"
-    return training.train(title, model, training_slices, validation, loss_of, score_of, settings, output, mark)
+    history, opened = training.train(
+        title, model, training_slices, validation, loss_of, score_of, settings, output, mark
+    )
+    # all of them are in the prior and in the class weights, however few the loader drew
+    return history, opened | subjects.opened(*names)
 
 
 def run_training(parser, argv):
@@ -195,47 +198,52 @@ def run_training(parser, argv):
     io.write_text(args.history, "".join(json.dumps(line) + "\n" for line in history))
     summary = {"under_trained": training.still_falling(history), "best": max(h["validation_dice"] for h in history)}
     content = {"fold": fold["fold"], "method": name, "options": args.options, "opened": opened, **summary}
-    manifest.write(args.manifest, ["torch", "numpy", "nibabel"], **content)
+    manifest.write(args.manifest, ["torch", "numpy", "scipy", "nibabel"], **content)
 
 
 def segmenter(weights, options, structures):
-    """A function (folder, subject) -> (map, affine, opened) that segments a preprocessed subject with a trained RDNN.
+    """A function that segments a preprocessed subject with a trained RDNN.
 
-    It opens images and mask, no labels. A network that was trained on flips sees each subject flipped, too, and the
-    two memberships are averaged.
+    A network that was trained on flips sees each subject flipped, too, and the two memberships are averaged.
+
+    Parameters
+    ----------
+    weights : Path
+    options : dict, as for `train`
+    structures : pandas.DataFrame, as `labels.structures` gives it
+
+    Returns
+    -------
+    function: images, float32 array (M, X, Y, Z) in the units of `normalize.zscore`, and mask, bool array (X, Y, Z)
+        -> uint8 array (X, Y, Z)
 
     Raises
     ------
     InputError
         If the weights do not fit the network of `options`.
     """
-    settings, modalities = options["settings"], options["modalities"]
+    settings = options["settings"]
     model = build(options, len(structures))
     network = training.trained(model, weights, settings)
+    table = mirrors(structures) if settings["flip"] else None
     # channel k is structure k + 1
-    mirrored = mirrors(structures)[1:].astype(int) - 1 if settings["flip"] else None
+    swapped = None if table is None else table[1:].astype(int) - 1
 
     def memberships(images, box):
         expected = [] if model.prior is None else [prior.crop(model.prior, box, options["spacing"])]
         found = functional.softmax(network(images, *expected), dim=1)
-        if mirrored is None:
+        if swapped is None:
             return found[0]
-        turned = network(*(each.flip(2) for each in (images, *(each[:, mirrored] for each in expected))))
-        return ((found + functional.softmax(turned.flip(2)[:, mirrored], dim=1)) / 2)[0]
+        turned = network(images.flip(2), *(each[:, swapped].flip(2) for each in expected))
+        return ((found + functional.softmax(turned.flip(2)[:, swapped], dim=1)) / 2)[0]
 
-    def segment(folder, subject):
-        paths = Subjects(folder, modalities).paths(subject)
-        volumes, brain = {name: io.load_image(paths[name]) for name in modalities}, io.load_labels(paths["mask"])
-        for name, volume in volumes.items():
-            io.require_same_grid(brain, paths["mask"], volume, paths[name])
-        mask = torch.from_numpy(np.asarray(brain.dataobj) > 0)
-        images = torch.stack([torch.from_numpy(np.array(volume.dataobj)) for volume in volumes.values()])
-        images = samples.plain_zscore(images, mask)[None]
+    def segment(images, mask):
+        mask = torch.from_numpy(mask)
+        scores = samples.plain_zscore(torch.from_numpy(images), mask)[None]
         box = brain_box(mask, samples.MARGINS)
         found = torch.zeros(mask.shape, dtype=torch.uint8)
-        found[box] = _label_map(memberships(images[(..., *box)], box), mask[box])
-        opened = {str(paths[name]): io.sha256(paths[name]) for name in [*modalities, "mask"]}
-        return found.numpy(), brain.affine, opened
+        found[box] = _label_map(memberships(scores[(..., *box)], box), mask[box])
+        return found.numpy()
 
     return segment
 
@@ -269,13 +277,14 @@ def refuse_seen(models, opened, fold):
                 )
 
 
-def segment_subjects(models, segmenters, subjects_folder, output):
-    """Write the maps of subjects into a folder, whole or not at all.
+def segment_subjects(models, segmenters, modalities, subjects_folder, output):
+    """Write the maps of subjects into a folder, whole or not at all. Images and masks are opened, no labels.
 
     Parameters
     ----------
     models : dict subject -> name of the model
     segmenters : dict name -> function, as `segmenter` gives them
+    modalities : list of str
     subjects_folder : Path of the preprocessed subjects
     output : Path of the folder
 
@@ -287,9 +296,14 @@ def segment_subjects(models, segmenters, subjects_folder, output):
     segmented = {}
     with io.atomic(output) as folder:
         for subject, model in models.items():
-            found, affine, opened = segmenters[model](subjects_folder, subject)
-            io.save(map_path(folder, subject), found, affine, np.uint8)
-            segmented |= opened
+            paths = Subjects(subjects_folder, modalities).paths(subject)
+            volumes, brain = [io.load_image(paths[name]) for name in modalities], io.load_labels(paths["mask"])
+            for name, volume in zip(modalities, volumes, strict=True):
+                io.require_same_grid(brain, paths["mask"], volume, paths[name])
+            images = np.stack([np.asarray(volume.dataobj) for volume in volumes])
+            found = segmenters[model](images, np.asarray(brain.dataobj) > 0)
+            io.save(map_path(folder, subject), found, brain.affine, np.uint8)
+            segmented |= {str(paths[name]): io.sha256(paths[name]) for name in [*modalities, "mask"]}
     return segmented
 
 
@@ -311,7 +325,7 @@ def run_segmentation(parser, argv):
     segmenters = {
         name: segmenter(path, args.options, structures) for name, path in zip(names, args.weights, strict=True)
     }
-    segmented = segment_subjects(models, segmenters, args.subjects, args.output)
+    segmented = segment_subjects(models, segmenters, args.options["modalities"], args.subjects, args.output)
     content = {"fold": fold["fold"], "options": args.options, "models": models, "segmented": segmented}
     everything = {path: digest for files in opened.values() for path, digest in files.items()}
     manifest.write(args.manifest, ["torch", "numpy", "nibabel"], opened=everything, **content)

@@ -6,8 +6,8 @@ from scipy import ndimage
 
 from ganreg.spatial import warp
 
-# mm; on finer grids the frequencies of so few subjects say no more
-FINEST = 4
+# mm; the frequencies of so few subjects say no more on finer grids
+COARSEST = 4
 # parts of the training subjects; each trains on the frequencies of the others, as a new subject will be met
 GROUPS = 5
 # a structure that was never seen at a place is not impossible there
@@ -17,14 +17,14 @@ SMOOTHING = 0.5
 
 
 def factor(spacing):
-    """How many voxels of the working grid lie along one of the prior: 2 to the n, as long as it is not above `FINEST`.
+    """How many voxels of the working grid lie along one of the prior's: a power of 2, none above `COARSEST` by it.
 
     Parameters
     ----------
     spacing : float, mm
     """
     number = 1
-    while 2 * number * spacing <= FINEST:
+    while 2 * number * spacing <= COARSEST:
         number *= 2
     return number
 
@@ -54,6 +54,8 @@ def _logarithm(memberships):
 def log_frequencies(labels_of, names, structures, spacing, mirrors=None):
     """Logarithms of structures' frequencies among subjects, and what they are without each subject's group.
 
+    Of a single subject there are no others: all structures are alike then, as in its training.
+
     Parameters
     ----------
     labels_of : function (subject) -> uint8 Tensor (X, Y, Z), labels in the template's space
@@ -78,7 +80,8 @@ def log_frequencies(labels_of, names, structures, spacing, mirrors=None):
         parts[group] = parts[group] + found if group in parts else found
     total = sum(parts.values())
     others = {group: _logarithm((total - part).clamp(min=0)) for group, part in parts.items()}
-    return _logarithm(total), {name: others[place % GROUPS] for place, name in enumerate(names)}
+    everyone = _logarithm(total if len(parts) > 1 else torch.zeros_like(total))
+    return everyone, {name: others[place % GROUPS] for place, name in enumerate(names)}
 
 
 def crop(prior, box, spacing):

@@ -45,12 +45,12 @@ class Slices(torch.utils.data.Dataset):
         and `seed`; None: subjects as they are, in order.
     mirrors : array of ints, or None
         As `labels.mirrors` gives it; None: no flips.
-    prior : function (subject) -> Tensor, or None
-        The subject's prior of `segment.prior`.
+    priors : dict subject -> Tensor, or None
+        As `prior.log_frequencies` gives them.
     """
 
-    def __init__(self, subjects, names, spacing, options=None, mirrors=None, prior=None):
-        self.subjects, self.spacing, self.options, self.prior = subjects, spacing, options, prior
+    def __init__(self, subjects, names, spacing, options=None, mirrors=None, priors=None):
+        self.subjects, self.spacing, self.options, self.priors = subjects, spacing, options, priors
         # the subject of each item
         self.order = list(names)
         if options:
@@ -95,4 +95,4 @@ class Slices(torch.utils.data.Dataset):
             images, labels = images[(..., *box)], labels[(..., *box)]
         opened = self.subjects.opened(subject)
         batch = {"images": images, "labels": labels, "name": f"sub-{subject}", "opened": opened}
-        return batch if self.prior is None else batch | {"prior": crop(self.prior(subject), box, self.spacing)}
+        return batch if self.priors is None else batch | {"prior": crop(self.priors[subject], box, self.spacing)}
