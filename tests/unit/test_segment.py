@@ -204,6 +204,15 @@ def test_training_takes_the_prior_without_the_subject_and_validation_that_of_all
     assert not any(f"sub-{subject}" in path for path in opened for subject in FOLD["test"])
 
 
+def test_without_a_prior_the_network_is_the_papers(cohort, tmp_path):
+    options = OPTIONS | {"settings": SETTINGS | {"prior": False, "steps": 2}}
+    learned.train("rdnn", options, FOLD, STRUCTURES, cohort, tmp_path / "rdnn.pt", "code")
+    assert "prior" not in torch.load(tmp_path / "rdnn.pt", weights_only=True)
+    assert set(np.unique(segmented(tmp_path / "rdnn.pt", options, STRUCTURES, cohort, "t"))) <= {0, 1, 2, 3}
+    with pytest.raises(InputError, match="expected weights of the configured network"):
+        learned.segmenter(tmp_path / "rdnn.pt", OPTIONS, STRUCTURES)
+
+
 def test_structures_without_known_mirrors_are_segmented_without_the_mirror_image(cohort, models):
     unknown = STRUCTURES.assign(mirror=[0, 0, 3])
     assert set(np.unique(segmented(models[".pt"][0], OPTIONS, unknown, cohort, "t"))) <= {0, 1, 2, 3}
