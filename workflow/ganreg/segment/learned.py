@@ -157,7 +157,7 @@ def train(name, options, fold, structures, subjects_folder, output, code):
     settings = {**options["settings"], "steps": steps}
     count, spacing, mirrored = len(structures), options["spacing"], mirrors(structures)
     torch.manual_seed(settings["seed"])
-    model = build({**options, "settings": settings}, count)
+    model = build(options, count)
 
     def labels_of(subject):
         return subjects.read(subject)["dseg"][0]

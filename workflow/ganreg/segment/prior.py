@@ -17,7 +17,7 @@ SMOOTHING = 0.5
 
 
 def factor(spacing):
-    """How many voxels of the working grid lie along one of the prior's: a power of 2, none above `COARSEST` by it.
+    """How many voxels of the working grid lie along one of the prior's: a power of 2, its spacing at most `COARSEST`.
 
     Parameters
     ----------
