@@ -76,6 +76,9 @@ checked(configuration.validate_subjects, config, FOLD_SUBJECTS)
 if ATLAS and not EMBEDDED and ATLAS[0] not in SUBJECTS:
     sys.exit(f"error: config: task.atlas: expected one of the subjects, found {ATLAS[0]}")
 
+# the first is what the others are registered to
+PATIENT_MODALITIES = ["T1w", "T2w", "ct", "pet"]
+
 METHODS = config["registration"]["methods"]
 if not programs.find("reg_f3d") and "conda" not in str(workflow.deployment_settings.deployment_method).lower():
     if left_out := [method for method in METHODS if method.startswith("niftyreg")]:
@@ -100,6 +103,13 @@ SIZED = [f"{method}_n{size}" for size in SIZES for method in COMPARED_SIZES if {
 ROBUST = [method for method in config["robustness"]["methods"] if method in METHODS]
 DEGRADATION = {key: value for key, value in config["robustness"].items() if key != "methods"}
 CONDITIONS = 1 + sum(len(DEGRADATION[kind]) for kind in ("noise_sd", "bias_sd", "rotation_deg"))
+
+# the second data set; a simulated one stands beside the simulated cohort alone, and the networks must register to T1w
+PATIENTS = {}
+if EMBEDDED and config["patients"]["dataset"] == "simulated" and TASK["fixed"] == "T1w" and not ATLAS:
+    PATIENTS = {f"p{number:02d}": PATIENT_MODALITIES for number in range(1, config["patients"]["count"] + 1)}
+PATIENT_DATASET = f"RIRE-like (simulated, seed {config['patients']['seed']})"
+PATIENT_METHODS = ["initial", *(method for method in config["patients"]["methods"] if method in METHODS)]
 
 FOLDS = range(1, config["split"]["folds"] + 1)
 PAIRS_PER_FOLD = configuration.pairs_per_fold(config, len(FOLD_SUBJECTS))
@@ -188,6 +198,17 @@ def transforms_of(method, folds=FOLDS, root="<results>/transforms", conditions=1
         for fold in folds
         for batch in range(1, ceil(PAIRS_PER_FOLD[fold - 1] * conditions / size) + 1)
     ]
+
+
+def patient_folder(wildcards, input):
+    """Folder of the preprocessed patients, from the first of a rule's folders."""
+    return str(Path(input.patients[0]).parent)
+
+
+def patient_transforms(method):
+    """Folders with the transforms of a method between and within patients, one a fold."""
+    folder = "<results>/patients/transforms/fold{fold}/{method}"
+    return expand(f"{folder}/batch1" if method in BATCHED else folder, fold=FOLDS, method=method)
 
 
 def degraded_transforms(wildcards):

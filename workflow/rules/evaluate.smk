@@ -441,3 +441,77 @@ rule report_robustness:
             --output "$(dirname {output.table:q})" \
             > {log:q} 2>&1
         """
+
+
+rule evaluate_patients:
+    """Measure one method between patients (Dice) and within each (target registration error)."""
+    input:
+        folds="<results>/patients/folds.json",
+        label_table=project_file("resources", "labels", "cerebra.tsv"),
+        patients=expand("<results>/patients/preprocess/sub-{patient}", patient=PATIENTS),
+        transforms=lambda wildcards: patient_transforms(wildcards.method),
+        truth=expand(
+            "<results>/patients/bids/derivatives/truth/sub-{patient}/anat/sub-{patient}_from-T1w_to-{modality}_desc-true_xfm.txt",
+            patient=PATIENTS,
+            modality=PATIENT_MODALITIES[1:],
+        ),
+    output:
+        dice="<results>/patients/metrics/{method}_structures.csv",
+        errors="<results>/patients/metrics/{method}_errors.csv",
+    log:
+        "<logs>/evaluate_patients/{method}.log",
+    benchmark:
+        "<benchmarks>/evaluate_patients/{method}.jsonl"
+    conda:
+        "../../envs/torch.yaml"
+    params:
+        options=canonical({"dataset": PATIENT_DATASET}),
+        code=code("evaluate_patients", "torch"),
+        subjects=patient_folder,
+        truth=lambda wildcards, input: str(Path(input.truth[0]).parents[2]),
+    shell:
+        """
+        python "$SCRIPTS/evaluate_patients.py" \
+            --options {params.options:q} \
+            --folds {input.folds:q} \
+            --method {wildcards.method} \
+            --label-table {input.label_table:q} \
+            --subjects {params.subjects:q} \
+            --transforms {input.transforms:q} \
+            --truth {params.truth:q} \
+            --output-dice {output.dice:q} \
+            --output-errors {output.errors:q} \
+            > {log:q} 2>&1
+        """
+
+
+rule report_patients:
+    """The table of the patients: Dice between, target registration error within."""
+    input:
+        dice=expand("<results>/patients/metrics/{method}_structures.csv", method=PATIENT_METHODS),
+        errors=expand("<results>/patients/metrics/{method}_errors.csv", method=PATIENT_METHODS),
+    output:
+        table="<results>/tables/patients.csv",
+        others=multiext("<results>/tables/patients", ".md", ".json"),
+    log:
+        "<logs>/report_patients.log",
+    conda:
+        "../../envs/report.yaml"
+    params:
+        options=canonical(
+            {
+                "exclude": config["evaluation"]["exclude"],
+                "evaluation": {key: config["evaluation"][key] for key in ("bootstrap", "seed")},
+                "labels": "simulated labels",
+            }
+        ),
+        code=code("report_patients", "report"),
+    shell:
+        """
+        python "$SCRIPTS/report_patients.py" \
+            --options {params.options:q} \
+            --dice {input.dice:q} \
+            --errors {input.errors:q} \
+            --output "$(dirname {output.table:q})" \
+            > {log:q} 2>&1
+        """

@@ -73,6 +73,51 @@ if EMBEDDED:
             """
 
 
+rule get_patient:
+    """Simulate one patient of the second data set, with labels, mask and rigid offsets as derivatives."""
+    input:
+        template="<results>/template",
+    output:
+        images=[
+            f"<results>/patients/bids/sub-p{{number}}/anat/sub-p{{number}}_{each}.nii.gz"
+            for each in PATIENT_MODALITIES
+        ],
+        mask="<results>/patients/bids/derivatives/truth/sub-p{number}/anat/sub-p{number}_desc-brain_mask.nii.gz",
+        dseg="<results>/patients/bids/derivatives/truth/sub-p{number}/anat/sub-p{number}_dseg.nii.gz",
+        offsets=[
+            f"<results>/patients/bids/derivatives/truth/sub-p{{number}}/anat/sub-p{{number}}_from-T1w_to-{each}_desc-true_xfm.txt"
+            for each in PATIENT_MODALITIES[1:]
+        ],
+    log:
+        "<logs>/get_patient/p{number}.log",
+    benchmark:
+        "<benchmarks>/get_patient/p{number}.jsonl"
+    wildcard_constraints:
+        number="[0-9]+",
+    conda:
+        "../../envs/torch.yaml"
+    params:
+        options=canonical(
+            {
+                "cohort": {key: value for key, value in config["cohort"].items() if key not in ("subjects", "seed")},
+                **{key: config["patients"][key] for key in ("seed", "offset")},
+            }
+        ),
+        code=code("get_patient", "torch"),
+    shell:
+        """
+        python "$SCRIPTS/get_patient.py" \
+            --options {params.options:q} \
+            --number {wildcards.number} \
+            --template {input.template:q} \
+            --images {output.images:q} \
+            --mask {output.mask:q} \
+            --dseg {output.dseg:q} \
+            --offsets {output.offsets:q} \
+            > {log:q} 2>&1
+        """
+
+
 rule get_ixi:
     """Download IXI and write it as a raw BIDS folder, the list of its subjects last."""
     input:

@@ -136,3 +136,40 @@ rule augment_classic:
             --output {output:q} \
             > {log:q} 2>&1
         """
+
+
+rule preprocess_patient:
+    """Bring one patient's modalities onto the working grid, each aligned to T1w, and T1w to the template."""
+    input:
+        template="<results>/template",
+        images=[
+            f"<results>/patients/bids/sub-{{subject}}/anat/sub-{{subject}}_{each}.nii.gz"
+            for each in PATIENT_MODALITIES
+        ],
+        mask="<results>/patients/bids/derivatives/truth/sub-{subject}/anat/sub-{subject}_desc-brain_mask.nii.gz",
+        labels="<results>/patients/bids/derivatives/truth/sub-{subject}/anat/sub-{subject}_dseg.nii.gz",
+        label_table=project_file("resources", "labels", "cerebra.tsv"),
+    output:
+        directory("<results>/patients/preprocess/sub-{subject}"),
+    log:
+        "<logs>/preprocess_patient/{subject}.log",
+    benchmark:
+        "<benchmarks>/preprocess_patient/{subject}.jsonl"
+    conda:
+        "../../envs/imaging.yaml"
+    params:
+        options=canonical({"modalities": PATIENT_MODALITIES, "grid": GRIDS["work"]}),
+        code=code("preprocess_patient", "imaging"),
+    shell:
+        """
+        python "$SCRIPTS/preprocess_patient.py" \
+            --options {params.options:q} \
+            --patient {wildcards.subject} \
+            --template {input.template:q} \
+            --images {input.images:q} \
+            --mask {input.mask:q} \
+            --labels {input.labels:q} \
+            --label-table {input.label_table:q} \
+            --output {output:q} \
+            > {log:q} 2>&1
+        """

@@ -372,3 +372,77 @@ rule sample_transforms:
             --output {output:q} \
             > {log:q} 2>&1
         """
+
+
+use rule register_initial as register_initial_patients with:
+    input:
+        patients=expand("<results>/patients/preprocess/sub-{patient}", patient=PATIENTS),
+        folds="<results>/patients/folds.json",
+    output:
+        directory("<results>/patients/transforms/fold{fold}/initial"),
+    log:
+        "<logs>/register_initial_patients/fold{fold}.log",
+    benchmark:
+        "<benchmarks>/register_initial_patients/fold{fold}.jsonl"
+    params:
+        subjects=patient_folder,
+
+
+use rule register_syn as register_syn_patients with:
+    input:
+        patients=expand("<results>/patients/preprocess/sub-{patient}", patient=PATIENTS),
+        folds="<results>/patients/folds.json",
+    output:
+        directory("<results>/patients/transforms/fold{fold}/{method}/batch{batch}"),
+    log:
+        "<logs>/register_syn_patients/fold{fold}_{method}_batch{batch}.log",
+    benchmark:
+        "<benchmarks>/register_syn_patients/fold{fold}_{method}_batch{batch}.jsonl"
+    params:
+        options=lambda wildcards: registration_options(config[wildcards.method]),
+        subjects=patient_folder,
+
+
+use rule register_niftyreg as register_niftyreg_patients with:
+    input:
+        patients=expand("<results>/patients/preprocess/sub-{patient}", patient=PATIENTS),
+        folds="<results>/patients/folds.json",
+    output:
+        directory("<results>/patients/transforms/fold{fold}/{method}/batch{batch}"),
+    log:
+        "<logs>/register_niftyreg_patients/fold{fold}_{method}_batch{batch}.log",
+    benchmark:
+        "<benchmarks>/register_niftyreg_patients/fold{fold}_{method}_batch{batch}.jsonl"
+    params:
+        options=lambda wildcards: registration_options(config[wildcards.method]),
+        subjects=patient_folder,
+
+
+use rule register_voxelmorph as register_voxelmorph_patients with:
+    input:
+        patients=expand("<results>/patients/preprocess/sub-{patient}", patient=PATIENTS),
+        folds="<results>/patients/folds.json",
+        weights="<results>/models/fold{fold}/{method}.pt",
+    output:
+        directory("<results>/patients/transforms/fold{fold}/{method}"),
+    log:
+        "<logs>/register_voxelmorph_patients/fold{fold}_{method}.log",
+    benchmark:
+        "<benchmarks>/register_voxelmorph_patients/fold{fold}_{method}.jsonl"
+    params:
+        subjects=patient_folder,
+
+
+use rule register_unet as register_unet_patients with:
+    input:
+        patients=expand("<results>/patients/preprocess/sub-{patient}", patient=PATIENTS),
+        folds="<results>/patients/folds.json",
+        weights=weights_of,
+    output:
+        directory("<results>/patients/transforms/fold{fold}/{method}"),
+    log:
+        "<logs>/register_unet_patients/fold{fold}_{method}.log",
+    benchmark:
+        "<benchmarks>/register_unet_patients/fold{fold}_{method}.jsonl"
+    params:
+        subjects=patient_folder,

@@ -369,6 +369,39 @@ rule plot_robustness:
         """
 
 
+rule plot_patients:
+    """Draw a patient's modalities, and the target registration error of all patients (Fig. 16)."""
+    input:
+        errors=expand("<results>/patients/metrics/{method}_errors.csv", method=PATIENT_METHODS),
+        images=expand(
+            "<results>/patients/bids/sub-{patient}/anat/sub-{patient}_{modality}.nii.gz",
+            patient=[*PATIENTS][:1],
+            modality=PATIENT_MODALITIES,
+        ),
+        patients=expand("<results>/patients/preprocess/sub-{patient}", patient=[*PATIENTS][:1]),
+    output:
+        png=report("<results>/figures/fig16_patients.png", caption="../report/patients.rst", category="Figures"),
+        others=multiext("<results>/figures/fig16_patients", ".svg", ".csv"),
+    log:
+        "<logs>/plot_patients.log",
+    conda:
+        "../../envs/report.yaml"
+    params:
+        options=plot_options("slice", patient=[*PATIENTS][:1], modalities=PATIENT_MODALITIES),
+        code=code("plot_patients", "report"),
+        subjects=patient_folder,
+    shell:
+        """
+        python "$SCRIPTS/plot_patients.py" \
+            --options {params.options:q} \
+            --errors {input.errors:q} \
+            --images {input.images:q} \
+            --subjects {params.subjects:q} \
+            --output {output.png:q} \
+            > {log:q} 2>&1
+        """
+
+
 rule plot_tables:
     """Draw Table 1 and Table 2 as pictures."""
     input:
@@ -408,6 +441,7 @@ rule tables:
         rules.report_samples.output if KINDS else [],
         rules.report_uncertainty.output if UNCERTAIN else [],
         rules.report_robustness.output if ROBUST else [],
+        rules.report_patients.output if PATIENTS else [],
 
 
 rule figures:
@@ -424,3 +458,4 @@ rule figures:
         rules.plot_training_sizes.output if SIZED else [],
         rules.plot_uncertainty.output if UNCERTAIN else [],
         rules.plot_robustness.output if ROBUST else [],
+        rules.plot_patients.output if PATIENTS else [],

@@ -19,3 +19,29 @@ rule make_folds:
             --output {output:q} \
             > {log:q} 2>&1
         """
+
+
+rule make_patient_folds:
+    """Seeded folds of the patients and what is registered in each."""
+    output:
+        "<results>/patients/folds.json",
+    log:
+        "<logs>/make_patient_folds.log",
+    conda:
+        "../../envs/imaging.yaml"
+    params:
+        options=canonical(
+            {
+                "modalities": {patient: names[1:] for patient, names in PATIENTS.items()},
+                "folds": config["split"]["folds"],
+                "seed": config["split"]["seed"],
+            }
+        ),
+        code=code("make_patient_folds", "imaging"),
+    shell:
+        """
+        python "$SCRIPTS/make_patient_folds.py" \
+            --options {params.options:q} \
+            --output {output:q} \
+            > {log:q} 2>&1
+        """

@@ -12,6 +12,7 @@ from ganreg.evaluate import metrics
 from ganreg.preprocess.labels import REST
 from ganreg.progress import Progress
 from ganreg.spatial import transform_file, warp
+from ganreg.spatial.points import Displacement, apply
 
 
 def refuse_leakage(manifests, folds, files_of):
@@ -59,25 +60,17 @@ class TrueField:
     def __init__(self, folder):
         self.folder, self.cache = folder, {}
 
-    def _field(self, subject, name):
-        if (subject, name) not in self.cache:
-            millimetres, affine = transform_file.read_transform(self.folder(subject, name))
-            field = torch.from_numpy(np.moveaxis(millimetres, 3, 0).copy())[None]
-            self.cache[subject, name] = field, affine
-        return self.cache[subject, name]
-
     def _displaced(self, subject, name, points):
-        """World points (3, N) moved by a field, linearly interpolated."""
-        field, affine = self._field(subject, name)
-        voxels = _apply(np.linalg.inv(affine), points)
-        coordinates = torch.from_numpy(voxels.astype(np.float32)).view(1, 3, -1, 1, 1)
-        return points + warp.sample(field, coordinates, padding="border").view(3, -1).numpy()
+        """World points (3, N) moved by a field."""
+        if (subject, name) not in self.cache:
+            self.cache[subject, name] = Displacement(self.folder(subject, name))
+        return self.cache[subject, name](points)
 
     def __call__(self, fixed, moving, points):
         """Points (3, N) in mm of the preprocessed fixed image -> their true places in the preprocessed moving image."""
         to_fixed, to_moving = (np.loadtxt(self.folder(subject, "affine")) for subject in (fixed, moving))
-        template = self._displaced(fixed, "to_template", _apply(to_fixed, points))
-        return _apply(np.linalg.inv(to_moving), self._displaced(moving, "from_template", template))
+        template = self._displaced(fixed, "to_template", apply(to_fixed, points))
+        return apply(np.linalg.inv(to_moving), self._displaced(moving, "from_template", template))
 
 
 def true_field(subjects, truth):
@@ -96,10 +89,6 @@ def true_field(subjects, truth):
         return Path(truth) / f"sub-{subject}" / "anat" / f"sub-{subject}_{ends}_desc-true_xfm.nii.gz"
 
     return TrueField(file_of) if truth else None
-
-
-def _apply(matrix, points):
-    return matrix[:3, :3] @ points + matrix[:3, 3:]
 
 
 def evaluate_pairs(folds, method, dataset, transforms, labels_of, structures, truth=None):
@@ -177,5 +166,5 @@ def true_errors(displacement, mask, affine, truth, pair):
     """
     voxels = np.argwhere(mask).T.astype(np.float64)
     moved = displacement[0].numpy()[:, mask]
-    points = _apply(affine, voxels)
-    return np.linalg.norm(_apply(affine, voxels + moved) - truth(pair["fixed"], pair["moving"], points), axis=0)
+    points = apply(affine, voxels)
+    return np.linalg.norm(apply(affine, voxels + moved) - truth(pair["fixed"], pair["moving"], points), axis=0)

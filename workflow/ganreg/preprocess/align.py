@@ -66,7 +66,7 @@ def align_rigid(fixed, moving, moving_name):
     initial = sitk.Euler3DTransform()
     size = np.array(first.GetSize()) - 1
     initial.SetCenter(first.TransformContinuousIndexToPhysicalPoint((size / 2).tolist()))
-    shrunk = sitk.Shrink(first, _shrink(first, COARSE_MM))
+    shrunk = sitk.BinShrink(first, _shrink(first, COARSE_MM))
     result = _execute(_registration([2, 1], [3, 1.5], 100), shrunk, second, initial, moving_name)
     return sitk.Euler3DTransform(sitk.CompositeTransform(result).GetBackTransform())
 
@@ -93,7 +93,7 @@ def align_affine(template, template_affine, image, mask, name):
         If the optimisation fails, or its result changes volume by more than a factor of 2.5.
     """
     fixed, moving = to_sitk(template.astype(np.float32), template_affine), _brain(image, mask)
-    shrunk = sitk.Shrink(fixed, _shrink(fixed, COARSE_MM))
+    shrunk = sitk.BinShrink(fixed, _shrink(fixed, COARSE_MM))
     initial = sitk.CenteredTransformInitializer(
         shrunk, moving, sitk.Euler3DTransform(), sitk.CenteredTransformInitializerFilter.MOMENTS
     )

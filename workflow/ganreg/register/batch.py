@@ -32,7 +32,7 @@ def register_batch(pairs, fold, method, threads, image_paths, register, output, 
     Parameters
     ----------
     pairs : list of dict
-        `pair`, `fixed`, `moving`.
+        `pair`, `fixed`, `moving`, and `modality` where not all moving images are of one.
     fold : int
     method : str
     threads : int, as the cost table reports
@@ -93,7 +93,8 @@ def run(parser, argv, registrar):
     def image_paths(pair):
         stem = "{0}/sub-{1}/anat/sub-{1}_desc-preproc_{2}.nii.gz"
         fixed = stem.format(args.subjects, pair["fixed"], options["fixed"])
-        return Path(fixed), Path(stem.format(args.subjects, pair["moving"], options["moving"]))
+        modality = pair.get("modality", options["moving"])
+        return Path(fixed), Path(stem.format(args.subjects, pair["moving"], modality))
 
     mark = mark_of(options, args.code, extra)
     register_batch(pairs, fold["fold"], args.method, threads, image_paths, registrar(args), args.output, mark)

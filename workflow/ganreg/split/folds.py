@@ -8,6 +8,9 @@ import numpy as np
 from ganreg.errors import InputError
 from ganreg.split.sizes import test_sizes
 
+# moving modalities of pairs of different patients; PET shows too little anatomy
+BETWEEN = ("T2w", "ct")
+
 
 def _pair(moving, fixed):
     return {"pair": f"sub-{moving}_to_sub-{fixed}", "moving": moving, "fixed": fixed}
@@ -137,3 +140,43 @@ def make_folds(subjects, split, task):
     decisive = [{key: value for key, value in fold.items() if key != "subsets"} for fold in folds]
     digest = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:12]
     return {"folds": folds, "hash": digest}
+
+
+def patient_folds(modalities, count, seed):
+    """Divide patients into folds and list what is registered in each; nothing is trained on them.
+
+    Parameters
+    ----------
+    modalities : dict, patient -> list of the modalities beside T1w
+    count, seed : int
+
+    Returns
+    -------
+    dict
+        `folds`: for each its number (from 1), test, and pairs: pair, moving, fixed, modality (the moving image's; the
+        fixed one is T1w), and task: `between` patients, T2w and CT along seeded cycles, or `within` one.
+
+    Raises
+    ------
+    InputError
+        If a fold would have fewer than two patients.
+    """
+    ordered = sorted(modalities)
+    if len(ordered) < 2 * count:
+        raise InputError(f"patients: expected at least {2 * count} for {count} folds, found {len(ordered)}")
+    rng = np.random.default_rng(seed)
+    shuffled = [ordered[index] for index in rng.permutation(len(ordered))]
+    starts = np.cumsum([0, *test_sizes(len(ordered), count)])
+    folds = []
+    for number in range(1, count + 1):
+        test = shuffled[starts[number - 1] : starts[number]]
+        cycle = [(each, modality) for each in cyclic_pairs(rng, test, 1) for modality in BETWEEN]
+        within = [(_pair(patient, patient), modality) for patient in sorted(test) for modality in modalities[patient]]
+        pairs = [
+            {**pair, "pair": f"{pair['pair']}_{modality}", "modality": modality, "task": task}
+            for task, chosen in (("between", cycle), ("within", within))
+            for pair, modality in chosen
+            if modality in modalities[pair["moving"]]
+        ]
+        folds.append({"fold": number, "test": sorted(test), "pairs": pairs})
+    return {"folds": folds}

@@ -1,0 +1,53 @@
+"""Draw one patient's modalities before and after the rigid alignment, and the target errors of all (Fig. 16)."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ganreg import cli, io
+from ganreg.report import slices, style
+
+
+def main(argv=None):
+    parser = cli.add_paths(cli.parser(__doc__), "subjects", "output", many=("errors", "images"))
+    args = parser.parse_args(argv)
+    options, names = args.options["plot"], {"T1w": "T1w", "T2w": "T2w", "ct": "CT", "pet": "PET"}
+    errors = pd.concat([pd.read_csv(path) for path in args.errors])
+    shown = [name for name in args.options["modalities"] if name != "T1w"]
+    methods = list(dict.fromkeys(errors["method"]))
+    height = {"height_ratios": [1, 1, 1.3], "hspace": 0.05}
+    with style.figure(
+        options, args.output, errors, nrows=3, ncols=len(shown) + 1, figsize=(7.2, 6.6), gridspec_kw=height
+    ) as (drawn, axes):
+        anat = args.subjects / f"sub-{args.options['patient'][0]}" / "anat"
+        for column, modality in enumerate(args.options["modalities"]):
+            raw = np.asarray(io.load_image(args.images[column]).dataobj)
+            # CT: the brain's window
+            limits = (-20, 80) if modality == "ct" else tuple(np.percentile(raw, (1, 99.5)))
+            slices.show(axes[0][column], raw, options["slice"], f"{names[modality]}, as it came", limits)
+            name = f"sub-{args.options['patient'][0]}_desc-preproc_{modality}.nii.gz"
+            image = np.asarray(io.load_image(Path(anat, name)).dataobj)
+            slices.show(axes[1][column], image, options["slice"], "preprocessed")
+        grid = axes[2][0].get_gridspec()
+        for axis in axes[2]:
+            axis.remove()
+        axis = drawn.add_subplot(grid[2, :])
+        width = 0.8 / len(methods)
+        for index, (method, color) in enumerate(zip(methods, style.colors(options, len(methods)), strict=True)):
+            own = errors[errors["method"] == method]
+            for place, modality in enumerate(shown):
+                values = own.loc[own["modality"] == modality, "tre_median_mm"].to_numpy()
+                at = place + (index - (len(methods) - 1) / 2) * width
+                label = style.name_of(method) if place == 0 else None
+                axis.plot(np.full(len(values), at), values, "o", ms=3.5, color=color, alpha=0.7, label=label)
+                axis.plot([at - width / 3, at + width / 3], [np.median(values)] * 2, color=color)
+        axis.set_xticks(range(len(shown)), [f"{names[each]} to T1w" for each in shown])
+        axis.set_yscale("log")
+        axis.set_ylabel("target registration\nerror (mm)")
+        axis.grid(axis="y", alpha=0.3)
+        axis.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
+
+
+if __name__ == "__main__":
+    cli.run(main)
