@@ -51,6 +51,9 @@ def project_file(*parts):
     return os.path.relpath(Path(workflow.basedir, *parts))
 
 
+# where data sets are, and on what terms
+ADDRESSES = {name: project_file("resources", f"{name}.tsv") for name in ("datasets", "downloads")}
+
 checked(configuration.validate, config, WORKFLOW / "schemas" / "config.schema.yaml")
 
 EMBEDDED = config["dataset"] == "embedded"
