@@ -1,5 +1,11 @@
-"""Which subjects a BIDS folder has, and what is said of those that are left out."""
+"""Which subjects a BIDS folder has, and what is said of those that are left out or whose images are at fault."""
 
+import os
+import subprocess
+import sys
+
+import nibabel as nib
+import numpy as np
 import pytest
 
 from ganreg.errors import InputError
@@ -52,3 +58,42 @@ def test_an_unfinished_folder_of_make_data_names_its_command(name, tmp_path):
         bids.select_subjects(options(tmp_path / "nowhere" / "data" / name), BOTH)
     (tmp_path / "data" / name / "participants.tsv").write_text("participant_id\nsub-01\n")
     assert bids.select_subjects(options(tmp_path / "data" / name), BOTH) == ["01"]
+
+
+def two_places(data):
+    image = nib.Nifti1Image(data, None)
+    image.set_qform(np.eye(4), 1)
+    image.set_sform(np.diag([2.0, 2, 2, 1]), 1)
+    return image
+
+
+GOOD = np.random.default_rng(0).random((9, 9, 9)).astype(np.float32)
+FAULTS = {
+    "empty": (None, "expected a NIfTI volume, found a file that cannot be read"),
+    "4-D": (
+        nib.Nifti1Image(np.stack([GOOD, GOOD], axis=3), np.eye(4)),
+        "expected a 3-D volume, found shape (9, 9, 9, 2)",
+    ),
+    "NaN": (nib.Nifti1Image(np.where(GOOD > 0.5, np.nan, GOOD), np.eye(4)), "expected finite values, found"),
+    "two places": (two_places(GOOD), "expected one place for each voxel, found qform and sform 8.0 mm apart"),
+    "constant": (nib.Nifti1Image(GOOD * 0, np.eye(4)), "expected an image, found the constant 0 everywhere"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_subject_with_a_faulty_image_ends_in_one_line(fault, root, tmp_path):
+    image, message = FAULTS[fault]
+    nib.save(nib.Nifti1Image(GOOD, np.eye(4)), tmp_path / "T1w.nii.gz")
+    (tmp_path / "T2w.nii.gz").touch()
+    if image:
+        nib.save(image, tmp_path / "T2w.nii.gz")
+    names = ["reference", "labels", "template", "output-mask", "output-affine", "others", "output-rigid"]
+    files = ["T1w.nii.gz", "dseg.nii.gz", "template.nii.gz", "mask.nii.gz", "affine.txt", "T2w.nii.gz", "rigid.txt"]
+    paths = [part for name, file in zip(names, files, strict=True) for part in (f"--{name}", tmp_path / file)]
+    command = [sys.executable, root / "workflow" / "scripts" / "align_subject.py", *paths]
+    environment = {**os.environ, "PYTHONPATH": str(root / "workflow")}
+    result = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert result.returncode == 1
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(f"error: {tmp_path / 'T2w.nii.gz'}: {message}")
+    assert {path.name for path in tmp_path.iterdir()} == {"T1w.nii.gz", "T2w.nii.gz"}

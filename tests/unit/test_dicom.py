@@ -132,6 +132,23 @@ def test_slices_that_make_no_volume_are_one_line(changed, message, tmp_path):
     assert not (tmp_path / "out" / "participants.tsv").exists()
 
 
+def test_a_converter_that_puts_voxels_elsewhere_is_not_believed(tmp_path, monkeypatch):
+    write_subject(tmp_path / "in" / "01")
+    affine = itk.affine_of(scan()) + np.diag([0, 0, 0.1, 0])
+    io.save(tmp_path / "out.nii.gz", itk.from_sitk(scan()), affine, np.int16)
+    program = tmp_path / "bin" / "dcm2niix"
+    program.parent.mkdir()
+    # the last argument is the series' folder, beside which the result is expected
+    copy = f'for last; do :; done; cp "{tmp_path / "out.nii.gz"}" "$(dirname "$last")"'
+    program.write_text(f"#!/bin/sh\n{copy}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    with pytest.raises(
+        InputError, match=r"'Ax T1 SE': expected voxels where the DICOM tags put them, .* 0\.50 mm away"
+    ):
+        dicom.get(tmp_path / "out" / "participants.tsv", options(tmp_path / "in"))
+
+
 @pytest.mark.parametrize(
     ("series", "message"),
     [
