@@ -20,8 +20,6 @@ ATTEMPTS = 5
 SPARE = 1 << 28
 # what a server says that a later attempt may find otherwise
 PASSING = {408, 425, 429, 500, 502, 503, 504}
-
-
 # where the checksums of files are kept for which nobody states one, as md5sum writes them
 RECORD = "checksums.md5"
 # a stated size is rounded: twice as much, and this, is not refused
@@ -98,7 +96,7 @@ def fetch_all(source, files, folder, check=None, **options):
     """
     record = Path(folder) / RECORD
     lines = record.read_text().splitlines() if record.is_file() else []
-    recorded = {path: checksum for checksum, path in (line.split("  ", 1) for line in lines)}
+    recorded = {path: checksum for checksum, _, path in (line.partition("  ") for line in lines)}
     paths = [Path(folder) / path for path in files["path"]]
     for path, row in zip(paths, files.itertuples(), strict=True):
         checksum = row.md5 or recorded.get(row.path)
@@ -210,7 +208,7 @@ def _attempt(url, path, part, limit, timeout, by_hand):
             raise InputError(
                 f"{path}: expected {(missing + SPARE) / 1e9:.1f} GB of free disk, found {free / 1e9:.1f} GB"
             )
-        progress = Progress(f"{path.name} (MiB)", -(-(have + missing) // BLOCK), have // BLOCK)
+        progress = Progress(f"{path.parent.name}/{path.name} (MiB)", -(-(have + missing) // BLOCK), have // BLOCK)
         with open(part, "ab" if have else "wb") as stream:
             for block in answer.iter_content(BLOCK):
                 stream.write(block)
