@@ -120,7 +120,7 @@ def one_turned(axes, index):
         ({"slices": [0, 1, 2, 2, 3]}, "expected one volume, found several slices at one place"),
         ({"slices": [2]}, "expected a volume, found one slice"),
         ({"position": sheared}, "expected slices along their normal, found them sheared by 2.5 mm"),
-        ({"orientation": one_turned}, "expected slices of one size and orientation, found 2 kinds"),
+        ({"orientation": one_turned}, "expected slices of one size and orientation, found another in 1-004.dcm"),
     ],
 )
 def test_slices_that_make_no_volume_are_one_line(changed, message, tmp_path):
@@ -130,6 +130,15 @@ def test_slices_that_make_no_volume_are_one_line(changed, message, tmp_path):
     ):
         dicom.get(tmp_path / "out" / "participants.tsv", options(tmp_path / "in"))
     assert not (tmp_path / "out" / "participants.tsv").exists()
+
+
+def test_a_damaged_file_is_named_and_its_slice_is_missing(tmp_path, capsys):
+    write_subject(tmp_path / "in" / "01")
+    path = tmp_path / "in" / "01" / "a" / "1-003.dcm"
+    path.write_bytes(path.read_bytes()[:-60])
+    with pytest.raises(InputError, match="slices are missing"):
+        dicom.get(tmp_path / "out" / "participants.tsv", options(tmp_path / "in"))
+    assert f"{path}: passed over, DICOM without an image that can be read" in capsys.readouterr().out
 
 
 def test_a_converter_that_puts_voxels_elsewhere_is_not_believed(tmp_path, monkeypatch):

@@ -31,7 +31,6 @@ class Slice:
     """One DICOM file: position (3,) and row and column direction (2, 3) in LPS, mm; None where it says none."""
 
     path: Path
-    series: str
     description: str
     position: np.ndarray
     axes: np.ndarray
@@ -40,7 +39,9 @@ class Slice:
 
 
 def read_slices(folder):
-    """What the DICOM images in and below a folder say of themselves; other files are passed over.
+    """What the DICOM images in and below a folder say of themselves.
+
+    Other files are passed over; one that is DICOM, but has no image that can be read, with a line.
 
     Returns
     -------
@@ -54,20 +55,24 @@ def read_slices(folder):
         try:
             reader.ReadImageInformation()
         except RuntimeError:
+            with open(path, "rb") as stream:
+                if stream.read(132).endswith(b"DICM"):
+                    print(f"dicom: {path}: passed over, DICOM without an image that can be read", flush=True)
             continue
-
-        def tag(key):
-            return reader.GetMetaData(key).strip() if reader.HasMetaDataKey(key) else ""
-
-        def numbers(key, shape):
-            values = [float(part) for part in tag(key).split("\\") if part.strip()]
-            return np.array(values).reshape(shape) if len(values) == np.prod(shape) else None
-
-        series, place = tag(SERIES_UID), (numbers(POSITION, (3,)), numbers(ORIENTATION, (2, 3)))
-        found[series].append(
-            Slice(path, series, tag(DESCRIPTION), *place, reader.GetSize(), reader.GetSpacing()),
-        )
+        place = _numbers(reader, POSITION, (3,)), _numbers(reader, ORIENTATION, (2, 3))
+        slice_ = Slice(path, _tag(reader, DESCRIPTION), *place, reader.GetSize(), reader.GetSpacing())
+        found[_tag(reader, SERIES_UID)].append(slice_)
     return dict(found)
+
+
+def _tag(reader, key):
+    return reader.GetMetaData(key).strip() if reader.HasMetaDataKey(key) else ""
+
+
+def _numbers(reader, key, shape):
+    """A tag's numbers; None where there are others than `shape` wants."""
+    values = [float(part) for part in _tag(reader, key).split("\\") if part.strip()]
+    return np.array(values).reshape(shape) if len(values) == np.prod(shape) else None
 
 
 def find_series(found, pattern, folder):
@@ -121,9 +126,12 @@ def stack(slices, name):
     if any(each.position is None or each.axes is None for each in slices):
         raise InputError(f"{name}: expected position and orientation in each file, found none in some")
     first = slices[0]
-    kinds = {(each.size, each.spacing[:2], tuple(each.axes.round(3).ravel())) for each in slices}
-    if len(kinds) > 1:
-        raise InputError(f"{name}: expected slices of one size and orientation, found {len(kinds)} kinds")
+    for each in slices:
+        same = np.allclose(
+            [*each.spacing[:2], *each.axes.ravel()], [*first.spacing[:2], *first.axes.ravel()], atol=1e-3
+        )
+        if each.size != first.size or not same:
+            raise InputError(f"{name}: expected slices of one size and orientation, found another in {each.path.name}")
     if len(slices) < 2:
         raise InputError(f"{name}: expected a volume, found one slice")
     normal = np.cross(*first.axes)
@@ -174,7 +182,11 @@ def convert(slices, output, name):
             reader = sitk.ImageSeriesReader()
             reader.SetImageIO("GDCMImageIO")
             reader.SetFileNames([str(each.path) for each in slices])
-            image = reader.Execute()
+            try:
+                image = reader.Execute()
+            except RuntimeError as error:
+                reason = str(error).strip().splitlines()[-1]
+                raise InputError(f"{name}: expected slices that SimpleITK can read, found: {reason}") from None
             data = itk.from_sitk(image)
             # what the scanner stores has 16 bits at most; a rescaled image may have fractions
             short = data.min() >= -(2**15) and data.max() < 2**15 and (data == np.rint(data)).all()
