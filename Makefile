@@ -3,6 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 CORES ?= all
+DATA ?= ixi
 SMOKE := --configfile presets/smoke.yaml
 NIFTYREG := niftyreg==1.5.70rc1
 
@@ -12,7 +13,7 @@ help:
 	@echo "make run      the main job: the simulated cohort of config.yaml, five folds, all methods, the report"
 	@echo "make demo     every stage once, small: results/smoke"
 	@echo "make figures  figures and tables' pictures anew"
-	@echo "make data     IXI to data/ixi (downloads 9 GB; config.yaml, block ixi): goes on where it was cut off"
+	@echo "make data     DATA=ixi (9 GB), DATA=rire (0.4 GB) or DATA=dicom (your own files) to data/: goes on where it was cut off"
 	@echo "make bench    presets/bench.yaml, all methods and arms: hours; goes on where it was stopped"
 	@echo "make bench-speed  seconds and memory of registering one pair, with other programs: benchmarks/registration_speed.csv"
 	@echo "make test     lint and the whole test suite"
@@ -34,8 +35,8 @@ figures: setup
 	@$(BIN)/snakemake --cores $(CORES) --quiet rules -- figures tables
 
 data: setup
-	@echo "Progress: tail -F results/logs/get_ixi.log"
-	@$(BIN)/snakemake --cores $(CORES) --quiet rules --config dataset=embedded -- get_ixi
+	@echo "Progress: tail -F results/logs/get_$(DATA).log"
+	@$(BIN)/snakemake --cores $(CORES) --quiet rules --config dataset=embedded -- get_$(DATA)
 
 bench: setup
 	@$(BIN)/snakemake --configfile presets/bench.yaml --cores $(CORES) --quiet rules

@@ -5,9 +5,11 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
+from loopback import Server
 
 ROOT = Path(__file__).resolve().parents[1]
 # the configuration of the finished small run
@@ -55,6 +57,25 @@ def finished(tmp_path_factory):
     folder = copy_project(tmp_path_factory.mktemp("finished"))
     result = snakemake(folder, "--configfile", SMOKE, "--quiet", "rules")
     assert result.returncode == 0, result.stdout + result.stderr
+    return folder
+
+
+@pytest.fixture
+def server():
+    """A running loopback server; `server.files` and `server.faults` say what it answers."""
+    served = Server()
+    threading.Thread(target=served.serve_forever, args=(0.02,), daemon=True).start()
+    yield served
+    served.shutdown()
+    served.server_close()
+
+
+@pytest.fixture(scope="session")
+def real_rire():
+    """The folder with one real RIRE volume and its gold standard."""
+    folder = REAL_DATA / "rire"
+    if not folder.is_dir():
+        pytest.skip(f"no real data at {folder} (GANREG_TEST_DATA names another place)")
     return folder
 
 

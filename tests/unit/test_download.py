@@ -1,16 +1,13 @@
 """Downloads from a server on this machine that has every fault a real one has, and archives that mean harm."""
 
+import gzip
 import hashlib
-import http.server
-import io as streams
-import re
 import shutil
 import tarfile
-import threading
-import time
 
 import pandas as pd
 import pytest
+from loopback import packed
 
 from ganreg.errors import InputError
 from ganreg.get import archive, download, ixi
@@ -20,55 +17,10 @@ CHECKSUM = hashlib.md5(CONTENT).hexdigest()
 IMPATIENT = {"timeout": 0.5, "pause": 0.01}
 
 
-class Server(http.server.ThreadingHTTPServer):
-    """Serves `files`, {path: bytes}, in ranges; `faults` are taken off one by one, a fault an answer."""
-
-    daemon_threads = True
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.files, self.faults, self.asked = {}, [], []
-
-    def url(self, name):
-        return f"http://127.0.0.1:{self.server_port}/{name}"
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    def log_message(self, *_):
-        pass
-
-    def do_GET(self):
-        server, fault = self.server, self.server.faults.pop(0) if self.server.faults else None
-        server.asked.append(self.headers.get("Range"))
-        content = server.files.get(self.path[1:])
-        if content is None or isinstance(fault, int):
-            self.send_error(404 if content is None else fault)
-            return
-        first = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
-        start = int(first[1]) if first and fault != "no ranges" else 0
-        if first and start >= len(content):
-            self.send_error(416)
-            return
-        self.send_response(206 if start else 200)
-        self.send_header("Content-Length", str(len(content) - start))
-        if start:
-            self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
-        self.end_headers()
-        end = start + (len(content) - start) // 2 if fault in ("cut", "stall") else len(content)
-        self.wfile.write(content[start:end])
-        if fault == "stall":
-            self.wfile.flush()
-            time.sleep(2)
-
-
 @pytest.fixture
-def server():
-    served = Server()
-    threading.Thread(target=served.serve_forever, daemon=True).start()
-    served.files["file"] = CONTENT
-    yield served
-    served.shutdown()
-    served.server_close()
+def server(server):
+    server.files["file"] = CONTENT
+    return server
 
 
 def test_a_file_comes_whole_and_is_not_asked_for_again(server, tmp_path):
@@ -119,7 +71,7 @@ def test_a_page_in_the_files_place_costs_nothing_of_what_has_come(server, tmp_pa
 
 
 def test_a_wrong_checksum_leaves_nothing_behind(server, tmp_path):
-    with pytest.raises(InputError, match=f"expected MD5 {'0' * 32} from .*, found {CHECKSUM}: nothing was kept"):
+    with pytest.raises(InputError, match=f"file: expected MD5 {'0' * 32}, found {CHECKSUM}, from .*: nothing was kept"):
         download.fetch(server.url("file"), tmp_path / "file", "0" * 32, **IMPATIENT)
     assert list(tmp_path.iterdir()) == []
 
@@ -154,18 +106,52 @@ def test_a_full_disk_is_found_out_before_a_byte_is_written(server, tmp_path, mon
     assert list(tmp_path.iterdir()) == []
 
 
-def packed(*entries):
-    """A tar archive of (name, bytes), or of ready TarInfos without content."""
-    stream = streams.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w") as made:
-        for entry in entries:
-            if isinstance(entry, tarfile.TarInfo):
-                made.addfile(entry)
-            else:
-                info = tarfile.TarInfo(entry[0])
-                info.size = len(entry[1])
-                made.addfile(info, streams.BytesIO(entry[1]))
-    return stream.getvalue()
+SOURCE = {"dataset": "some", "name": "Some", "licence": "CC0", "citation": "nobody"}
+
+
+def listed(server, megabytes=3.0, md5=""):
+    """A table of downloads with the one file of the server, in a folder of its own."""
+    server.files["folder/file"] = server.files["file"]
+    return {**SOURCE, "url": server.url("")}, pd.DataFrame([["folder/file", md5, megabytes]], columns=COLUMNS)
+
+
+COLUMNS = ["path", "md5", "megabytes"]
+
+
+def test_what_has_no_stated_checksum_is_checked_once_recorded_and_expected_from_then_on(server, tmp_path):
+    seen = []
+    for _ in range(2):
+        (path,) = download.fetch_all(*listed(server), tmp_path, check=seen.append, **IMPATIENT)
+    assert seen == [tmp_path / "folder" / ".file.part"]
+    assert (tmp_path / download.RECORD).read_text() == f"{CHECKSUM}  folder/file\n"
+    path.unlink()
+    server.files["file"] = CONTENT[::-1]
+    with pytest.raises(InputError, match=rf"expected MD5 {CHECKSUM}, found .*{download.RECORD} has the MD5 of the fil"):
+        download.fetch_all(*listed(server), tmp_path, **IMPATIENT)
+    assert not path.exists()
+
+
+def test_what_is_put_there_by_hand_without_a_checksum_is_checked_too(server, tmp_path):
+    def refuse(path):
+        raise InputError(f"{path}: expected an archive, found a letter")
+
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "file").write_bytes(b"mine")
+    with pytest.raises(InputError, match="folder/file: expected an archive, found a letter: remove it and start again"):
+        download.fetch_all(*listed(server), tmp_path, check=refuse, **IMPATIENT)
+    (tmp_path / "folder" / "file").unlink()
+    with pytest.raises(InputError, match=r"file: expected an archive, found a letter, from http.*nothing was kept"):
+        download.fetch_all(*listed(server), tmp_path, check=refuse, **IMPATIENT)
+    assert list((tmp_path / "folder").iterdir()) == []
+    assert not (tmp_path / download.RECORD).exists()
+
+
+@pytest.mark.parametrize("fault", [None, "no length"])
+def test_far_more_than_is_stated_is_refused(fault, server, tmp_path):
+    server.faults = [fault]
+    with pytest.raises(InputError, match=r"file: expected at most 2\.0 MB from .*, found more: nothing was kept"):
+        download.fetch_all(*listed(server, megabytes=0.5), tmp_path, **IMPATIENT)
+    assert list((tmp_path / "folder").iterdir()) == []
 
 
 def entry(name, **values):
@@ -193,6 +179,16 @@ def unpack(path, folder):
         (entry("huge", size=10**10).tobuf(), "expected at most 0 MB a file, found 10000: huge"),
         (b"<html>not found</html>" * 100, "expected a tar archive, found one that cannot be read"),
         (packed(("good", b"1" * 3000))[:1500], "expected a tar archive, found one that cannot be read"),
+        # packed by gzip
+        (gzip.compress(packed(("../evil", b"1"))), r"expected paths inside the archive, found ../evil"),
+        (gzip.compress(packed(entry("evil", type=tarfile.SYMTYPE, linkname="good"))), "found a link or device: evil"),
+        (gzip.compress(packed(("good", b"1")))[:-20], "expected a tar archive, found one that cannot be read"),
+        # a byte of gzip's own checksum
+        (
+            gzip.compress(packed(("good", b"1")))[:-8] + bytes(8),
+            "expected a tar archive, found one that cannot be read",
+        ),
+        (gzip.compress(bytes(10**7)), "expected at most 0 MB when unpacked, found more"),
     ],
 )
 def test_an_archive_that_means_harm_or_is_none_is_refused_and_writes_nothing(content, message, tmp_path):
@@ -204,16 +200,25 @@ def test_an_archive_that_means_harm_or_is_none_is_refused_and_writes_nothing(con
     assert sorted(each.name for each in tmp_path.rglob("*")) == ["in", "some.tar"]
 
 
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_members_come_out_of_plain_and_packed_archives(pack, tmp_path):
+    path = tmp_path / "some.tar"
+    path.write_bytes(pack(packed(("a/first", b"1"), ("a/second", b"2" * 3000))))
+    unpack(path, tmp_path)
+    assert (tmp_path / "a" / "first").read_bytes() == b"1"
+    assert (tmp_path / "a" / "second").read_bytes() == b"2" * 3000
+
+
 def ixi_archives(server, first, second):
-    """Archives of the real names on the server, and their lines of the address table."""
+    """Archives of the real names on the server, and their addresses."""
     lines = []
     for modality, names in (("T1", first), ("T2", second)):
         content = packed(*((f"{name}-{modality}.nii.gz", f"{name} {modality}".encode()) for name in names))
         server.files[f"IXI-{modality}.tar"] = content
-        line = {"dataset": "ixi", "file": f"IXI-{modality}.tar", "url": server.url(f"IXI-{modality}.tar")}
-        line |= {"md5": hashlib.md5(content).hexdigest(), "licence": "CC BY-SA 3.0", "citation": "IXI"}
-        lines.append(line)
-    return pd.DataFrame(lines)
+        md5 = hashlib.md5(content).hexdigest()
+        lines.append({"path": f"IXI-{modality}.tar", "md5": md5, "megabytes": float("nan")})
+    source = {"dataset": "ixi", "name": "IXI", "url": server.url(""), "licence": "CC BY-SA 3.0", "citation": "IXI"}
+    return source, pd.DataFrame(lines)
 
 
 OPTIONS = {"accept_licence": True, "sites": [], "subjects": None}
@@ -222,7 +227,7 @@ SUBJECTS = ["IXI002-Guys-0828", "IXI012-HH-1211", "IXI035-IOP-0873", "IXI013-HH-
 
 def test_ixi_becomes_a_bids_folder_and_who_lacks_an_image_is_named(server, tmp_path, capsys):
     addresses = ixi_archives(server, SUBJECTS, SUBJECTS[:3])
-    ixi.get(addresses, tmp_path / "participants.tsv", OPTIONS, **IMPATIENT)
+    ixi.get(*addresses, tmp_path / "participants.tsv", OPTIONS, **IMPATIENT)
     table = pd.read_csv(tmp_path / "participants.tsv", sep="\t")
     assert table["participant_id"].tolist() == ["sub-IXI002", "sub-IXI012", "sub-IXI035"]
     assert table["site"].tolist() == ["Guys", "HH", "IOP"]
@@ -239,7 +244,7 @@ def test_the_part_of_ixi_that_is_chosen_lies_there_alone_and_another_takes_no_do
         ({}, {"sub-IXI002", "sub-IXI012", "sub-IXI013", "sub-IXI035"}),
         ({"sites": ["HH"]}, {"sub-IXI012", "sub-IXI013"}),
     ):
-        ixi.get(addresses, tmp_path / "participants.tsv", OPTIONS | options, **IMPATIENT)
+        ixi.get(*addresses, tmp_path / "participants.tsv", OPTIONS | options, **IMPATIENT)
         assert {path.name for path in tmp_path.glob("sub-*")} == expected
     assert len(server.asked) == 2
 
@@ -249,12 +254,12 @@ def test_without_its_licence_nothing_is_asked_for(server, tmp_path):
     with pytest.raises(
         InputError, match=r"expected `ixi: {accept_licence: true}` for CC BY-SA 3\.0; cite: IXI; found f"
     ):
-        ixi.get(addresses, tmp_path / "participants.tsv", OPTIONS | {"accept_licence": False}, **IMPATIENT)
+        ixi.get(*addresses, tmp_path / "participants.tsv", OPTIONS | {"accept_licence": False}, **IMPATIENT)
     assert server.asked == []
 
 
 def test_no_subject_with_both_images_is_one_line(server, tmp_path):
     addresses = ixi_archives(server, SUBJECTS[:1], SUBJECTS[1:])
     with pytest.raises(InputError, match="expected subjects of any site with both images, found none"):
-        ixi.get(addresses, tmp_path / "participants.tsv", OPTIONS, **IMPATIENT)
+        ixi.get(*addresses, tmp_path / "participants.tsv", OPTIONS, **IMPATIENT)
     assert not (tmp_path / "participants.tsv").exists()

@@ -1,5 +1,7 @@
 """Volume input: what is refused, and with which words."""
 
+import itertools
+
 import nibabel as nib
 import numpy as np
 import pytest
@@ -28,6 +30,7 @@ def test_a_missing_and_a_broken_file_are_named(tmp_path):
         (np.full((3, 3, 3), np.nan, np.float32), io.load_image, "expected finite values, found 27"),
         (np.full((3, 3, 3), 7, np.float32), io.load_image, "found the constant 7 everywhere"),
         (np.zeros((3, 3, 3, 2), np.float32), io.load_image, "expected a 3-D volume, found shape"),
+        (np.zeros((3, 0, 3), np.float32), io.load_image, "expected a 3-D volume, found shape"),
         (np.full((3, 3, 3), 0.5, np.float32), io.load_labels, "expected whole label numbers"),
         (np.full((3, 3, 3), -1, np.int16), io.load_labels, "expected whole label numbers"),
     ],
@@ -38,15 +41,67 @@ def test_bad_volumes_are_refused(tmp_path, data, reader, message):
         reader(path)
 
 
-def test_volumes_come_in_ras_order_wherever_they_lie(tmp_path):
+def test_an_empty_a_cut_off_and_a_damaged_file_are_named(tmp_path):
+    data = np.random.default_rng(0).integers(0, 7, (20, 20, 20), dtype=np.int16)
+    whole = write(tmp_path / "whole.nii.gz", data).read_bytes()
+    damaged = bytearray(whole)
+    damaged[len(whole) // 2 : len(whole) // 2 + 50] = b"\xff" * 50
+    for name, content in (("empty", b""), ("cut", whole[: len(whole) // 2]), ("damaged", bytes(damaged))):
+        (tmp_path / f"{name}.nii.gz").write_bytes(content)
+        with pytest.raises(InputError, match=rf"{name}\.nii\.gz: expected a NIfTI volume, found a file that cannot be"):
+            io.load_image(tmp_path / f"{name}.nii.gz")
+
+
+def forms(qform, of_qform, sform, of_sform):
+    """A volume that says twice where its voxels are."""
+    image = nib.Nifti1Image(np.arange(64, dtype=np.float32).reshape(4, 4, 4), None)
+    image.set_qform(qform, of_qform)
+    image.set_sform(sform, of_sform)
+    return image
+
+
+def shifted(millimetres):
+    affine = np.diag([2.0, 2, 2, 1])
+    affine[0, 3] = millimetres
+    return affine
+
+
+def test_of_two_places_the_aligned_one_counts_and_a_contradiction_is_refused(tmp_path):
+    path = tmp_path / "image.nii.gz"
+    for image, place in (
+        (forms(shifted(0), 1, shifted(0.3), 1), 0.3),
+        (forms(shifted(0), 1, shifted(30), 2), 30),
+        (forms(shifted(7), 1, None, 0), 7),
+    ):
+        nib.save(image, path)
+        assert io.load(path).affine[0, 3] == pytest.approx(place)
+    nib.save(forms(shifted(0), 1, shifted(30), 1), path)
+    with pytest.raises(InputError, match=r"image.nii.gz: expected one place for each voxel, found .* 30\.0 mm apart"):
+        io.load(path)
+    nib.save(forms(None, 0, None, 0), path)
+    with pytest.raises(InputError, match=r"image.nii.gz: expected a qform or sform .*, found neither"):
+        io.load(path)
+
+
+ORIENTATIONS = [
+    "".join(codes) for axes in itertools.permutations(("LR", "PA", "IS")) for codes in itertools.product(*axes)
+]
+
+
+@pytest.mark.parametrize("codes", ORIENTATIONS)
+def test_volumes_come_in_ras_order_however_they_lie(codes, tmp_path):
     data = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
     ras = nib.Nifti1Image(data, np.diag([2, 2, 2, 1.0]))
-    psr = ras.as_reoriented(nib.orientations.axcodes2ornt("PSR"))
-    nib.save(psr, tmp_path / "psr.nii.gz")
-    image = io.load_image(tmp_path / "psr.nii.gz")
-    assert nib.aff2axcodes(image.affine) == ("R", "A", "S")
-    assert sorted(np.asarray(image.dataobj).ravel()) == list(range(24))
-    assert image.shape != psr.shape
+    turned = ras.as_reoriented(nib.orientations.ornt_transform(nib.io_orientation(ras.affine), orientation(codes)))
+    assert "".join(nib.aff2axcodes(turned.affine)) == codes
+    nib.save(turned, tmp_path / "turned.nii.gz")
+    image = io.load_image(tmp_path / "turned.nii.gz")
+    np.testing.assert_array_equal(np.asarray(image.dataobj), data)
+    io.require_same_grid(ras, "as it was", image, "turned")
+
+
+def orientation(codes):
+    return nib.orientations.axcodes2ornt(codes)
 
 
 def test_different_grids_are_refused(tmp_path):

@@ -7,6 +7,7 @@ import SimpleITK as sitk
 from scipy import ndimage
 
 from ganreg.errors import InputError
+from ganreg.get import cohort, template
 from ganreg.preprocess import align, augment, labels, normalize, resample
 from ganreg.spatial import itk
 
@@ -93,6 +94,41 @@ def test_alignment_recovers_a_planted_movement():
     mask = resample.resample_mask(brain, back, nib.Nifti1Image(moved, affine))
     found = align.align_affine(data, affine, nib.Nifti1Image(moved, affine), mask, "moved")
     assert np.abs(itk.affine_matrix(found) @ corners - planted @ corners).max() < 2.0
+
+
+@pytest.fixture(scope="module")
+def brain():
+    """The template's T1w, T2w and mask at 3 mm, and their affine."""
+    volumes, affine = cohort.coarsen(*template.load_template(template.icbm152_files()), 3)
+    return volumes, affine
+
+
+def second_scan(brain, enlarged=1.0):
+    """The T2w of the brain, moved, in thick slices of which the lowest are missing, its header enlarged."""
+    volumes, affine = brain
+    moved = itk.affine_matrix(sitk.Euler3DTransform((0, 0, 0), 0.06, -0.05, 0.08, (4, -3, 5)))
+    grid = affine @ np.diag([1, 1, 2, 1])
+    grid[2, 3] += 40
+    shape = (*volumes["T2w"].shape[:2], 20)
+    image = resample.resample_image(nib.Nifti1Image(volumes["T2w"], affine), itk.to_transform(moved), shape, grid)
+    return nib.Nifti1Image(image, np.diag([enlarged, enlarged, enlarged, 1]) @ grid)
+
+
+def test_a_second_scan_of_one_head_is_taken_and_one_that_cannot_be_is_refused(brain):
+    volumes, affine = brain
+    fixed, mask = nib.Nifti1Image(volumes["T1w"], affine), volumes["mask"]
+    for enlarged in (1.0, 1.04, 0.96):
+        moving = second_scan(brain, enlarged)
+        ratio = align.require_same_head(fixed, mask, moving, align.align_rigid(fixed, moving, "t2"), "t2")
+        assert ratio == pytest.approx(enlarged**3, rel=0.08)
+    for enlarged in (1.25, 0.8):
+        moving = second_scan(brain, enlarged)
+        rigid = align.align_rigid(fixed, moving, "t2")
+        with pytest.raises(InputError, match=r"t2: expected a brain of the other scan's size, found [01]\.\d\d of its"):
+            align.require_same_head(fixed, mask, moving, rigid, "t2")
+    away = sitk.Euler3DTransform((0, 0, 0), 0, 0, 0, (0, 0, 90))
+    with pytest.raises(InputError, match=r"t2: expected at least 50% of the brain in its field of view, found \d+%"):
+        align.require_same_head(fixed, mask, second_scan(brain), away, "t2")
 
 
 @pytest.mark.parametrize("name", ["cerebra", "dlmuse"])

@@ -14,6 +14,7 @@ assert len(COMMANDS) >= 6
 @pytest.mark.parametrize("command", [command for command in COMMANDS if "--lint" not in command])
 def test_every_snakemake_command_can_be_planned(command, tmp_path):
     replaced = command.replace("$(CORES)", "2").replace("$(SMOKE)", "--configfile presets/smoke.yaml")
+    replaced = replaced.replace("get_$(DATA)", "get_ixi get_rire get_dicom")
     # a report is written on a dry run, too
     arguments = re.sub(r"--report \S+ --report-after-run", "", replaced)
     result = snakemake(copy_project(tmp_path), "--dry-run", *shlex.split(arguments))
@@ -26,8 +27,16 @@ def test_what_a_failed_job_said_is_shown_though_rules_are_quiet(tmp_path):
     older.parent.mkdir(parents=True)
     older.write_text("error: of another day\n")
     os.utime(older, (0, 0))
-    result = snakemake(folder, "--quiet", "rules", "--", "get_ixi")
+    result = snakemake(folder, "--quiet", "rules", "--keep-going", "--", "get_ixi", "get_rire", "get_dicom")
     assert result.returncode != 0
-    lines = [line for line in result.stderr.splitlines() if "error: " in line]
-    assert len(lines) == 1
-    assert lines[0].startswith("results/logs/get_ixi.log: error: ixi: expected `ixi: {accept_licence: true}`")
+    lines = sorted(line for line in result.stderr.splitlines() if "error: " in line)
+    assert [line.split(":")[0] for line in lines] == [
+        f"results/logs/get_{name}.log" for name in ("dicom", "ixi", "rire")
+    ]
+    assert lines[0].endswith("dicom: expected a folder with a folder for each subject (dicom.root), found None")
+    assert lines[1].endswith(
+        "error: ixi: expected `ixi: {accept_licence: true}` for CC BY-SA 3.0 "
+        "(https://creativecommons.org/licenses/by-sa/3.0/); cite: IXI data set, "
+        "https://brain-development.org/ixi-dataset/; found false"
+    )
+    assert "error: rire: expected `rire: {accept_licence: true}` for CC BY 3.0 US" in lines[2]

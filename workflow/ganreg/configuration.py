@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from pathlib import Path
 
 import jsonschema
@@ -100,6 +101,12 @@ def validate(config, schema_path):
     bids = config["bids"]
     if config["dataset"] == "bids" and not (bids["mask"] or bids["stripped"] or bids["labels_cover_brain"]):
         raise InputError("config: bids: expected a mask, stripped images or labels that cover the brain, found none")
+    for suffix, pattern in config["dicom"]["series"].items():
+        try:
+            re.compile(pattern or "")
+        except re.error as error:
+            message = f"config: dicom.series.{suffix}: expected a regular expression"
+            raise InputError(f"{message}, found {pattern!r} ({error})") from None
     if (config["template"]["image"] is None) != (config["template"]["mask"] is None):
         raise InputError("config: template: expected image and mask, or neither, found one of them")
     for name in ("rdnn", "voxelmorph1", "voxelmorph2", "unet"):

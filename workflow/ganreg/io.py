@@ -1,11 +1,13 @@
 """Volume and table input and output, with the checks that every stage relies on."""
 
 import contextlib
+import gzip
 import hashlib
 import json
 import os
 import shutil
 import tempfile
+import zlib
 from pathlib import Path
 
 import nibabel as nib
@@ -14,6 +16,11 @@ import numpy as np
 from ganreg.errors import InputError
 
 GRID_TOLERANCE_MM = 1e-3
+# what nibabel raises for a file that is no image, cut off or damaged
+UNREADABLE = (nib.filebasedimages.ImageFileError, nib.spatialimages.HeaderDataError, EOFError, OSError, ValueError)
+UNREADABLE += (zlib.error,)
+# how far apart qform and sform may put a corner: a qform's numbers are rounded
+FORM_TOLERANCE_MM = 1.0
 
 
 def sha256(path):
@@ -59,25 +66,60 @@ def load(path):
     Raises
     ------
     InputError
-        If the file is missing, unreadable, not 3-D, or holds a value that is not finite.
+        If the file is missing, unreadable, empty, not 3-D, or holds a value that is not finite; if its header does not
+        say where the voxels are, or says two things.
     """
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: expected a NIfTI volume, found no file")
     try:
-        image = nib.as_closest_canonical(nib.load(path))
+        _read_through(path)
+        image = nib.load(path)
+        _require_one_place(path, image)
+        image = nib.as_closest_canonical(image)
         data = np.asanyarray(image.dataobj)
-    except (nib.filebasedimages.ImageFileError, EOFError, OSError, ValueError) as error:
+    except UNREADABLE as error:
         raise InputError(f"{path}: expected a NIfTI volume, found a file that cannot be read ({error})") from None
     if data.ndim == 4 and data.shape[3] == 1:
         data = data[..., 0]
-    if data.ndim != 3:
+    if data.ndim != 3 or data.size == 0:
         raise InputError(f"{path}: expected a 3-D volume, found shape {data.shape}")
     if abs(np.linalg.det(image.affine[:3, :3])) < 1e-9:
         raise InputError(f"{path}: expected an invertible affine, found a singular one")
     if not np.isfinite(data).all():
         raise InputError(f"{path}: expected finite values, found {int((~np.isfinite(data)).sum())} NaN or infinite")
     return nib.Nifti1Image(data, image.affine)
+
+
+def _read_through(path):
+    """Read a file packed by gzip to its end, where its checksum is: nibabel stops before, and takes damaged voxels."""
+    if path.suffix == ".gz":
+        with gzip.open(path) as stream:
+            while stream.read(1 << 20):
+                pass
+
+
+def _require_one_place(path, image):
+    """Refuse a NIfTI header with neither qform nor sform, or with two of one code that differ.
+
+    Of two with different codes (a scanner's and an aligned space, as SPM leaves them) the sform counts.
+    """
+    if not isinstance(image, nib.Nifti1Image):
+        return
+    (qform, of_qform), (sform, of_sform) = image.get_qform(coded=True), image.get_sform(coded=True)
+    if not (of_qform or of_sform):
+        raise InputError(f"{path}: expected a qform or sform that says where the voxels are, found neither")
+    if of_qform == of_sform and len(image.shape) >= 3 and not _has_shear(sform):
+        corners = np.indices((2, 2, 2)).reshape(3, 8) * (np.array(image.shape[:3]) - 1)[:, None]
+        apart = np.abs((qform - sform)[:3, :3] @ corners + (qform - sform)[:3, 3:]).max()
+        if apart > FORM_TOLERANCE_MM:
+            raise InputError(f"{path}: expected one place for each voxel, found qform and sform {apart:.1f} mm apart")
+
+
+def _has_shear(affine):
+    """Whether the axes of an affine are not at right angles: no qform can say that."""
+    axes = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
+    return np.abs(axes.T @ axes - np.eye(3)).max() > 1e-3
 
 
 def load_image(path):

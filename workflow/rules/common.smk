@@ -51,6 +51,9 @@ def project_file(*parts):
     return os.path.relpath(Path(workflow.basedir, *parts))
 
 
+# where data sets are, and on what terms
+ADDRESSES = {name: project_file("resources", f"{name}.tsv") for name in ("datasets", "downloads")}
+
 checked(configuration.validate, config, WORKFLOW / "schemas" / "config.schema.yaml")
 
 EMBEDDED = config["dataset"] == "embedded"
@@ -66,6 +69,8 @@ if EMBEDDED:
     DATASET = f"embedded (simulated, seed {config['cohort']['seed']})"
 else:
     SUBJECTS = checked(bids.select_subjects, config["bids"], MODALITIES)
+    for modality, lacking in bids.left_out(config["bids"], MODALITIES).items():
+        logger.warning(f"No {modality}: left out {', '.join(f'sub-{subject}' for subject in lacking)}.")
     LABEL_TABLE = config["bids"]["label_table"]
     DATASET = config["bids"]["name"]
 ATLAS = [TASK["atlas"]] if TASK["pairs"] == "atlas_to_subject" else []

@@ -4,6 +4,7 @@
 # a cluster's nodes often have no network
 localrules:
     get_ixi,
+    get_rire,
 
 
 rule get_template:
@@ -121,7 +122,7 @@ rule get_patient:
 rule get_ixi:
     """Download IXI and write it as a raw BIDS folder, the list of its subjects last."""
     input:
-        addresses=project_file("resources", "downloads.tsv"),
+        **ADDRESSES,
     output:
         "<data>/ixi/participants.tsv",
     log:
@@ -135,7 +136,55 @@ rule get_ixi:
         """
         python "$SCRIPTS/get_ixi.py" \
             --options {params.options:q} \
-            --addresses {input.addresses:q} \
+            --datasets {input.datasets:q} \
+            --downloads {input.downloads:q} \
+            --output {output:q} \
+            > {log:q} 2>&1
+        """
+
+
+rule get_rire:
+    """Download RIRE and write it as a raw BIDS folder, the list of its subjects last."""
+    input:
+        **ADDRESSES,
+    output:
+        "<data>/rire/participants.tsv",
+    log:
+        "<logs>/get_rire.log",
+    conda:
+        "../../envs/imaging.yaml"
+    params:
+        options=canonical(config["rire"]),
+        code=code("get_rire", "imaging"),
+    shell:
+        """
+        python "$SCRIPTS/get_rire.py" \
+            --options {params.options:q} \
+            --datasets {input.datasets:q} \
+            --downloads {input.downloads:q} \
+            --output {output:q} \
+            > {log:q} 2>&1
+        """
+
+
+rule get_dicom:
+    """Write folders of DICOM files as a raw BIDS folder, the list of its subjects last."""
+    input:
+        # a new subject changes the folder; one that is not there is the script's to name
+        root=[root for root in [config["dicom"]["root"]] if root and Path(root).is_dir()],
+    output:
+        "<data>/dicom/participants.tsv",
+    log:
+        "<logs>/get_dicom.log",
+    conda:
+        "../../envs/imaging.yaml"
+    params:
+        options=canonical(config["dicom"]),
+        code=code("get_dicom", "imaging"),
+    shell:
+        """
+        python "$SCRIPTS/get_dicom.py" \
+            --options {params.options:q} \
             --output {output:q} \
             > {log:q} 2>&1
         """

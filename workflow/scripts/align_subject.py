@@ -36,13 +36,14 @@ def main(argv=None):
     parser.add_argument("--others", nargs="*", default=[], help="the other modalities' images")
     parser.add_argument("--output-rigid", nargs="*", default=[], help="one for each of the others")
     args = parser.parse_args(argv)
-    reference = io.load_image(args.reference)
+    reference, others = io.load_image(args.reference), [io.load_image(other) for other in args.others]
     mask = find_mask(args, reference)
     template = io.load_image(args.template)
     affine = align.align_affine(np.asarray(template.dataobj), template.affine, reference, mask, args.reference)
     io.save(args.output_mask, mask, reference.affine, np.uint8)
-    for other, output in zip(args.others, args.output_rigid, strict=True):
-        rigid = align.align_rigid(reference, io.load_image(other), other)
+    for image, other, output in zip(others, args.others, args.output_rigid, strict=True):
+        rigid = align.align_rigid(reference, image, other)
+        align.require_same_head(reference, mask, image, rigid, other)
         with io.atomic(output) as beside:
             np.savetxt(beside, itk.affine_matrix(rigid), fmt="%.10f")
     with io.atomic(args.output_affine) as beside:

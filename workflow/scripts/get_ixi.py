@@ -1,16 +1,13 @@
 """Download IXI and write it as a raw BIDS folder."""
 
-import pandas as pd
-
 from ganreg import cli
-from ganreg.get import ixi
+from ganreg.get import download, ixi
 
 
 def main(argv=None):
-    parser = cli.add_paths(cli.parser(__doc__), "addresses", "output")
+    parser = cli.add_paths(cli.parser(__doc__), "datasets", "downloads", "output")
     args = parser.parse_args(argv)
-    addresses = pd.read_csv(args.addresses, sep="\t")
-    ixi.get(addresses[addresses["dataset"] == "ixi"], args.output, args.options)
+    ixi.get(*download.read_addresses(args.datasets, args.downloads, "ixi"), args.output, args.options)
 
 
 if __name__ == "__main__":

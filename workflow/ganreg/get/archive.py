@@ -1,23 +1,32 @@
 """Archives from the network, opened so that nothing is written but what is wanted, where it is wanted."""
 
 import contextlib
+import gzip
 import shutil
 import tarfile
+import tempfile
+import zlib
 from pathlib import PurePosixPath
 
 from ganreg import io
 from ganreg.errors import InputError
 
+BLOCK = 1 << 20
+GZIP = b"\x1f\x8b"
+
 
 @contextlib.contextmanager
 def members(path, limit):
-    """Open an uncompressed tar archive and yield its regular files, after all of its members were looked at.
+    """Open a tar archive, packed by gzip or not, and yield its regular files, after all members were looked at.
+
+    A packed archive is unpacked to a nameless temporary file first, and so read to its last byte: gzip's own checksum
+    (CRC-32) holds then.
 
     Parameters
     ----------
     path : Path
     limit : int, bytes
-        Of one member.
+        Of one member; a packed archive may unpack to twice as much.
 
     Yields
     ------
@@ -26,20 +35,34 @@ def members(path, limit):
     Raises
     ------
     InputError
-        If it is no tar archive or cut off; if a member has an absolute path or one that leads out of the archive, is a
-        link or a device, or claims more than `limit` bytes.
+        If it is no tar archive, cut off or damaged; if it unpacks to more than twice `limit`; if a member has an
+        absolute path or one that leads out of the archive, is a link or a device, or claims more than `limit` bytes.
     """
     found = {}
     with contextlib.ExitStack() as stack:
+        stream = stack.enter_context(open(path, "rb"))
         try:
-            archive = stack.enter_context(tarfile.open(path, "r:"))
+            if stream.read(2) == GZIP:
+                packed = stack.enter_context(gzip.open(path))
+                stream = stack.enter_context(tempfile.TemporaryFile())
+                _copy(path, packed, stream, 2 * limit)
+            stream.seek(0)
+            archive = stack.enter_context(tarfile.open(fileobj=stream, mode="r:"))
             for member in archive:
                 _refuse(path, member, limit)
                 if member.isfile():
                     found[member.name] = member
-        except (tarfile.ReadError, EOFError) as error:
+        except (tarfile.ReadError, EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise InputError(f"{path}: expected a tar archive, found one that cannot be read ({error})") from None
         yield archive, found
+
+
+def _copy(path, packed, stream, limit):
+    """Unpack a stream as far as `limit` bytes; more are refused, whatever the archive claims."""
+    while block := packed.read(BLOCK):
+        if stream.tell() + len(block) > limit:
+            raise InputError(f"{path}: expected at most {limit / 1e6:.0f} MB when unpacked, found more")
+        stream.write(block)
 
 
 def _refuse(path, member, limit):

@@ -5,6 +5,9 @@ from pathlib import Path
 
 from ganreg.errors import InputError
 
+# the folders under data/ that `make data` makes
+GETTABLE = ("ixi", "rire", "dicom")
+
 
 def find_subjects(root, pattern, modality):
     """Subjects that have an image of a modality.
@@ -42,9 +45,13 @@ def select_subjects(options, modalities):
     Raises
     ------
     InputError
-        If there is no folder, no subject, or a listed subject lacks a file.
+        If there is no folder, no subject, or a listed subject lacks a file; if `make data` has not finished the folder.
     """
     root = Path(options["root"])
+    # its list of subjects comes last: without it some may still be missing
+    if root.parent.name == "data" and root.name in GETTABLE and not (root / "participants.tsv").is_file():
+        command = f"`make data DATA={root.name}`"
+        raise InputError(f"{root}: expected participants.tsv, the last file that {command} writes, found none")
     if not root.is_dir():
         raise InputError(f"{root}: expected a BIDS folder (bids.root), found none")
     subjects = options["subjects"]
@@ -53,7 +60,9 @@ def select_subjects(options, modalities):
         subjects = sorted(set.intersection(*found))
         if not subjects:
             example = options["image"].format(subject="*", modality="|".join(modalities))
-            raise InputError(f"{root}: expected subjects with {example}, found none")
+            sessions = sorted(path.relative_to(root).as_posix() for path in root.glob("sub-*/ses-*"))
+            nested = f", but sessions: name one in bids.image ({sessions[0]}/...)" if sessions else ""
+            raise InputError(f"{root}: expected subjects with {example}, found none{nested}")
     for subject in subjects:
         wanted = [options["image"].format(subject=subject, modality=modality) for modality in modalities]
         wanted += [options[key].format(subject=subject) for key in ("labels", "mask") if options[key]]
@@ -61,3 +70,28 @@ def select_subjects(options, modalities):
             if not (root / relative).is_file():
                 raise InputError(f"{root / relative}: expected a file of sub-{subject}, found none")
     return sorted(subjects)
+
+
+def left_out(options, modalities):
+    """Subjects that the folder holds or lists and that lack an image, where none were asked for by name.
+
+    Parameters
+    ----------
+    options, modalities : as for `select_subjects`
+
+    Returns
+    -------
+    dict, modality -> sorted list of str
+    """
+    root = Path(options["root"])
+    if options["subjects"]:
+        return {}
+    found = {modality: set(find_subjects(root, options["image"], modality)) for modality in modalities}
+    known = set.union(*found.values(), _listed(root / "participants.tsv"))
+    return {modality: sorted(known - having) for modality, having in found.items() if known - having}
+
+
+def _listed(path):
+    """Subjects of a BIDS `participants.tsv`; none where there is no such file."""
+    lines = path.read_text(errors="replace").splitlines()[1:] if path.is_file() else []
+    return {line.split("\t")[0].strip().removeprefix("sub-") for line in lines if line.strip()}

@@ -1,12 +1,15 @@
-"""Downloads that go on where they were cut off and appear only when their checksum is right."""
+"""Downloads that go on where they were cut off and appear only when they are what they should be."""
 
 import hashlib
+import math
 import shutil
 import time
 from pathlib import Path
 
+import pandas as pd
 import requests
 
+from ganreg import io
 from ganreg.errors import InputError
 from ganreg.progress import Progress
 
@@ -17,6 +20,10 @@ ATTEMPTS = 5
 SPARE = 1 << 28
 # what a server says that a later attempt may find otherwise
 PASSING = {408, 425, 429, 500, 502, 503, 504}
+# where the checksums of files are kept for which nobody states one, as md5sum writes them
+RECORD = "checksums.md5"
+# a stated size is rounded: twice as much, and this, is not refused
+SLACK = 1_000_000
 
 
 class _Cut(Exception):
@@ -32,7 +39,81 @@ def md5(path):
     return digest.hexdigest()
 
 
-def fetch(url, path, checksum, timeout=60.0, pause=2.0):
+def read_addresses(datasets, downloads, name):
+    """Where a data set is, and on what terms.
+
+    Parameters
+    ----------
+    datasets, downloads : Path
+        `resources/datasets.tsv` and `resources/downloads.tsv`.
+    name : str
+
+    Returns
+    -------
+    source : dict with dataset, name, url, licence, citation
+    files : pandas.DataFrame with path (under `url`), md5 ("" where nobody states one), megabytes (NaN where unknown)
+    """
+    table = pd.read_csv(datasets, sep="\t").set_index("dataset", drop=False)
+    files = pd.read_csv(downloads, sep="\t", keep_default_na=False, na_values={"megabytes": ""})
+    return table.loc[name].to_dict(), files[files["dataset"] == name]
+
+
+def require_licence(source, accepted):
+    """Refuse to go on without the licence; show it otherwise.
+
+    Raises
+    ------
+    InputError
+    """
+    name, terms = source["dataset"], f"{source['licence']}; cite: {source['citation']}"
+    if not accepted:
+        raise InputError(f"{name}: expected `{name}: {{accept_licence: true}}` for {terms}; found false")
+    print(f"{name}: {terms}", flush=True)
+
+
+def fetch_all(source, files, folder, check=None, **options):
+    """Download files of a data set, unless they are there.
+
+    A file for which nobody states a checksum is looked at by `check` when it first comes; its MD5 is then recorded in
+    `folder` / `RECORD` and expected from then on, so that a changed file is noticed.
+
+    Parameters
+    ----------
+    source, files : as `read_addresses` gives them
+    folder : Path
+        The files lie in it as they do under the data set's address.
+    check : as `fetch` takes it
+    options : `timeout` and `pause` of `fetch`
+
+    Returns
+    -------
+    list of Path, in the order of `files`
+
+    Raises
+    ------
+    InputError
+        As `fetch` does.
+    """
+    record = Path(folder) / RECORD
+    lines = record.read_text().splitlines() if record.is_file() else []
+    recorded = {path: checksum for checksum, _, path in (line.partition("  ") for line in lines)}
+    paths = [Path(folder) / path for path in files["path"]]
+    for path, row in zip(paths, files.itertuples(), strict=True):
+        checksum = row.md5 or recorded.get(row.path)
+        limit = None if math.isnan(row.megabytes) else int(2e6 * row.megabytes) + SLACK
+        try:
+            fetch(source["url"] + row.path, path, checksum, None if checksum else check, limit, **options)
+        except InputError as error:
+            if row.path in recorded:
+                raise InputError(f"{error}; {record} has the MD5 of the file that came first") from None
+            raise
+        if not checksum:
+            recorded[row.path] = md5(path)
+            io.write_text(record, "".join(f"{recorded[key]}  {key}\n" for key in sorted(recorded)))
+    return paths
+
+
+def fetch(url, path, checksum=None, check=None, limit=None, timeout=60.0, pause=2.0):
     """Download a file, unless it is there.
 
     What has come lies beside it as `.NAME.part` until it is complete, also after a failure, and is gone on with.
@@ -41,7 +122,11 @@ def fetch(url, path, checksum, timeout=60.0, pause=2.0):
     ----------
     url : str
     path : Path
-    checksum : str, MD5
+    checksum : str, MD5, or None where nobody states one
+    check : callable or None
+        Looks at the complete file; raises an InputError if it is not what it should be.
+    limit : int or None
+        Bytes, of which no more are taken.
     timeout : float
         Seconds without an answer or a byte, after which an attempt is given up.
     pause : float
@@ -50,14 +135,14 @@ def fetch(url, path, checksum, timeout=60.0, pause=2.0):
     Raises
     ------
     InputError
-        If the server has no such file, cannot be reached, or sends another one; if the disk is too small. The line says
-        where to put the file by hand.
+        If the server has no such file, cannot be reached, or sends another or a larger one; if the disk is too small.
+        The line says where to put the file by hand.
     """
     path = Path(path)
-    by_hand = f"(or put the file there by hand, MD5 {checksum})"
+    by_hand = f"(or put the file there by hand{f', MD5 {checksum}' if checksum else ''})"
     if path.is_file():
-        if (found := md5(path)) != checksum:
-            raise InputError(f"{path}: expected MD5 {checksum}, found {found}: remove it and start again")
+        if fault := _fault(path, checksum, check):
+            raise InputError(f"{path}: {fault}: remove it and start again")
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
@@ -65,7 +150,7 @@ def fetch(url, path, checksum, timeout=60.0, pause=2.0):
     while True:
         before = part.stat().st_size if part.is_file() else 0
         try:
-            _attempt(url, path, part, timeout, by_hand)
+            _attempt(url, path, part, limit, timeout, by_hand)
             break
         except (_Cut, requests.RequestException) as error:
             grown = part.is_file() and part.stat().st_size > before
@@ -74,13 +159,25 @@ def fetch(url, path, checksum, timeout=60.0, pause=2.0):
                 reason = str(error) or type(error).__name__
                 raise InputError(f"{path}: expected a download from {url}, found {reason} {by_hand}") from None
             time.sleep(pause * 2 ** (failures - 1))
-    if (found := md5(part)) != checksum:
+    if fault := _fault(part, checksum, check):
         part.unlink()
-        raise InputError(f"{path}: expected MD5 {checksum} from {url}, found {found}: nothing was kept {by_hand}")
+        raise InputError(f"{path}: {fault}, from {url}: nothing was kept {by_hand}")
     part.replace(path)
 
 
-def _attempt(url, path, part, timeout, by_hand):
+def _fault(path, checksum, check):
+    """What is wrong with a complete file, in words; an empty string where nothing is."""
+    if checksum and (found := md5(path)) != checksum:
+        return f"expected MD5 {checksum}, found {found}"
+    try:
+        if check:
+            check(path)
+    except InputError as error:
+        return str(error).removeprefix(f"{path}: ")
+    return ""
+
+
+def _attempt(url, path, part, limit, timeout, by_hand):
     """One request for what is missing of `part`; raises `_Cut` or a `requests.RequestException` if it is not all."""
     have = part.stat().st_size if part.is_file() else 0
     headers = {"Range": f"bytes={have}-"} if have else {}
@@ -104,16 +201,25 @@ def _attempt(url, path, part, timeout, by_hand):
             if have and missing <= have:
                 raise _Cut(f"{missing} bytes instead of the rest after {have}")
             have = 0
+        if limit and have + missing > limit:
+            raise _too_large(path, part, limit, url)
         free = shutil.disk_usage(path.parent).free
         if missing + SPARE > free:
             raise InputError(
                 f"{path}: expected {(missing + SPARE) / 1e9:.1f} GB of free disk, found {free / 1e9:.1f} GB"
             )
-        progress = Progress(f"{path.name} (MiB)", -(-(have + missing) // BLOCK), have // BLOCK)
+        progress = Progress(f"{path.parent.name}/{path.name} (MiB)", -(-(have + missing) // BLOCK), have // BLOCK)
         with open(part, "ab" if have else "wb") as stream:
             for block in answer.iter_content(BLOCK):
                 stream.write(block)
+                if limit and stream.tell() > limit:
+                    raise _too_large(path, part, limit, url)
                 progress.step()
         progress.close()
     if length and part.stat().st_size != have + missing:
         raise _Cut(f"{part.stat().st_size} of {have + missing} bytes")
+
+
+def _too_large(path, part, limit, url):
+    part.unlink(missing_ok=True)
+    return InputError(f"{path}: expected at most {limit / 1e6:.1f} MB from {url}, found more: nothing was kept")

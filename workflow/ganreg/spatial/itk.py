@@ -22,6 +22,14 @@ def from_sitk(image):
     return sitk.GetArrayFromImage(image).transpose(2, 1, 0)
 
 
+def affine_of(image):
+    """RAS affine (4, 4) in mm of a SimpleITK image's grid."""
+    lps = np.eye(4)
+    lps[:3, :3] = np.array(image.GetDirection()).reshape(3, 3) * image.GetSpacing()
+    lps[:3, 3] = image.GetOrigin()
+    return LPS @ lps
+
+
 def affine_matrix(transform):
     """RAS world matrix (4, 4) of a linear SimpleITK transform, which maps fixed points to moving points."""
     origin = np.array(transform.TransformPoint((0.0, 0.0, 0.0)))

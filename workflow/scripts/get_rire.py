@@ -1,0 +1,14 @@
+"""Download RIRE and write it as a raw BIDS folder."""
+
+from ganreg import cli
+from ganreg.get import download, rire
+
+
+def main(argv=None):
+    parser = cli.add_paths(cli.parser(__doc__), "datasets", "downloads", "output")
+    args = parser.parse_args(argv)
+    rire.get(*download.read_addresses(args.datasets, args.downloads, "rire"), args.output, args.options)
+
+
+if __name__ == "__main__":
+    cli.run(main)
