@@ -20,7 +20,8 @@ rule align_subject:
     conda:
         "../../envs/imaging.yaml"
     params:
-        options=canonical({"stripped": not EMBEDDED and config["bids"]["stripped"]}),
+        # simulated images are of one head; of others' the modalities may be of two
+        options=canonical({"stripped": not EMBEDDED and config["bids"]["stripped"], "strangers": not EMBEDDED}),
         code=code("align_subject", "imaging"),
     shell:
         """

@@ -43,7 +43,8 @@ def main(argv=None):
     io.save(args.output_mask, mask, reference.affine, np.uint8)
     for image, other, output in zip(others, args.others, args.output_rigid, strict=True):
         rigid = align.align_rigid(reference, image, other)
-        align.require_same_head(reference, mask, image, rigid, other)
+        if args.options["strangers"]:
+            align.require_same_head(reference, mask, image, rigid, other)
         with io.atomic(output) as beside:
             np.savetxt(beside, itk.affine_matrix(rigid), fmt="%.10f")
     with io.atomic(args.output_affine) as beside:

@@ -147,7 +147,7 @@ def require_same_head(fixed, mask, moving, rigid, moving_name):
         message = f"expected at least {FIELD_OF_VIEW:.0%} of the brain in its field of view, found {held:.0%}"
         raise InputError(f"{moving_name}: {message}: it may be of somebody else, or not aligned")
     shrink = _shrink(first, COARSE_MM)
-    around = sitk.Shrink(to_sitk(mask.astype(np.uint8), fixed.affine), shrink)
+    around = sitk.BinShrink(to_sitk(mask.astype(np.float32), fixed.affine), shrink) > 0.5
     around = sitk.BinaryDilate(around, [round(AROUND_MM / spacing) for spacing in around.GetSpacing()])
     method = _registration([2, 1], [3, 1.5], 100)
     method.SetMetricFixedMask(around)
@@ -155,7 +155,7 @@ def require_same_head(fixed, mask, moving, rigid, moving_name):
     initial.SetCenter(rigid.GetCenter())
     initial.SetMatrix(rigid.GetMatrix())
     initial.SetTranslation(rigid.GetTranslation())
-    result = _execute(method, sitk.Shrink(first, shrink), second, initial, moving_name)
+    result = _execute(method, sitk.BinShrink(first, shrink), second, initial, moving_name)
     ratio = sitk.Similarity3DTransform(sitk.CompositeTransform(result).GetBackTransform()).GetScale() ** 3
     if not VOLUME_RATIO[0] < ratio < VOLUME_RATIO[1]:
         message = f"expected a brain of the other scan's size, found {ratio:.2f} of its volume"
