@@ -1,9 +1,11 @@
 """Volume and table input and output, with the checks that every stage relies on."""
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -14,6 +16,7 @@ import numpy as np
 from ganreg.errors import InputError
 
 GRID_TOLERANCE_MM = 1e-3
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def sha256(path):
@@ -25,20 +28,40 @@ def sha256(path):
     return digest.hexdigest()
 
 
+def _remove(path):
+    """Remove a file or a folder, if it is there."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
 @contextlib.contextmanager
 def atomic(path):
-    """Yield a path beside `path` to write to; it takes the place of `path` only if the block succeeds."""
+    """Yield a path beside `path` to write to; it takes the place of `path` only if the block succeeds.
+
+    What a process that was killed left beside `path` is removed.
+
+    Raises
+    ------
+    InputError
+        If the disk is full.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    for left in path.parent.glob(".partial-*"):
+        if re.fullmatch(rf"\.partial-\d+-{re.escape(path.name)}", left.name):
+            _remove(left)
     beside = path.with_name(f".partial-{os.getpid()}-{path.name}")
     try:
         yield beside
         os.replace(beside, path)
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        raise InputError(f"{path}: expected room to write it, found none: {error.strerror}") from None
     finally:
-        if beside.is_dir():
-            shutil.rmtree(beside)
-        else:
-            beside.unlink(missing_ok=True)
+        _remove(beside)
 
 
 @contextlib.contextmanager

@@ -248,7 +248,7 @@ def transforms_output(path):
     return directory(path) if config["registration"]["keep_transforms"] else temp(directory(path))
 
 
-# The resolved configuration, for the figure that asks Snakemake for its own graph.
+# The resolved configuration, for the figure that asks Snakemake for its own graph, and for the record of the run.
 os.environ.update(GANREG_CONFIG=canonical(config))
 
 # Fig. 10 shows the fairest SyN there is, and the method that others are compared with.

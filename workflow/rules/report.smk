@@ -3,8 +3,6 @@
 
 rule plot_rulegraph:
     """Draw the workflow itself (Fig. 1)."""
-    input:
-        snakefile=project_file("Snakefile"),
     output:
         png=report("<results>/figures/fig01_rulegraph.png", caption="../report/rulegraph.rst", category="Figures"),
         others=multiext("<results>/figures/fig01_rulegraph", ".svg", ".csv"),
@@ -13,13 +11,22 @@ rule plot_rulegraph:
     conda:
         "../../envs/report.yaml"
     params:
-        options=plot_options(dataset=config["dataset"], methods=METHODS, pairs=TASK["pairs"], uncertain=UNCERTAIN),
+        # what the graph follows from; the rules are all known once the Snakefile is read
+        options=lambda wildcards: plot_options(
+            dataset=config["dataset"],
+            methods=METHODS,
+            pairs=TASK["pairs"],
+            uncertain=UNCERTAIN,
+            rules=[rule.name for rule in workflow.rules],
+        ),
         code=code("plot_rulegraph", "report"),
+        # no input: a comment in it draws nothing anew
+        snakefile=project_file("Snakefile"),
     shell:
         """
         python "$SCRIPTS/plot_rulegraph.py" \
             --options {params.options:q} \
-            --snakefile {input.snakefile:q} \
+            --snakefile {params.snakefile:q} \
             --output {output.png:q} \
             > {log:q} 2>&1
         """
@@ -424,3 +431,37 @@ rule figures:
         rules.plot_training_sizes.output if SIZED else [],
         rules.plot_uncertainty.output if UNCERTAIN else [],
         rules.plot_robustness.output if ROBUST else [],
+
+
+rule write_provenance:
+    """What the run was: configuration, code, tools, machine, data and seconds by rule."""
+    input:
+        # written last; the configuration is no param: what of it counts has made one of these anew
+        results=lambda wildcards: [*rules.tables.input, *rules.figures.input],
+        data=[
+            LABEL_TABLE,
+            *(
+                path
+                for subject in ALL_SUBJECTS
+                for kind in (*MODALITIES, "labels", "mask")
+                if (path := raw_file(subject, kind))
+            ),
+        ],
+    output:
+        record="<results>/provenance.json",
+        page=report("<results>/provenance.html", caption="../report/provenance.rst", category="Provenance"),
+    log:
+        "<logs>/write_provenance.log",
+    conda:
+        "../../envs/report.yaml"
+    params:
+        code=code("write_provenance", "report"),
+    shell:
+        """
+        python "$SCRIPTS/write_provenance.py" \
+            --data {input.data:q} \
+            --benchmarks "$(dirname {output.record:q})/benchmarks" \
+            --output {output.record:q} \
+            --output-page {output.page:q} \
+            > {log:q} 2>&1
+        """
