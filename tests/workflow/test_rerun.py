@@ -210,7 +210,12 @@ def test_words_anywhere_plan_nothing(project):
         path.write_text(re.sub(r'^( *)"""(\w)', r'\1"""More words. \2', text, flags=re.MULTILINE) + "\n# a comment\n")
     for path in (project / "config.yaml", project / SMOKE, *(project / "envs").glob("*.yaml")):
         path.write_text("# a comment\n" + path.read_text())
-    edit(project, "workflow/schemas/config.schema.yaml", "The data set", "Which data set")
+    edit(
+        project,
+        "workflow/schemas/config.schema.yaml",
+        "The simulated cohort, or your own",
+        "Your own, or the simulated",
+    )
     assert planned(project) == set()
 
 
@@ -223,12 +228,16 @@ CHANGED_LOGIC = {
     # the cohort is made by warping, preprocessing and the template are not
     "ganreg/spatial/warp.py": ("MOST_PARTS = 8", "MOST_PARTS = 4", AFTER_COHORT),
     "ganreg/spatial/deform.py": (
-        "order=3",
-        "order=2",
+        'order=3, mode="constant"',
+        'order=2, mode="constant"',
         AFTER_FOLDS - FOLDS - CLASSICAL | {"augment_classic", "plot_augmentation"},
     ),
-    # measuring regularity is no part of any training
-    "ganreg/spatial/jacobian.py": ("(2, 3, 4)]\n    elif", "(4, 3, 2)]\n    elif", EVALUATION | MEASURED_ROBUSTNESS),
+    # no part of any training; the transforms of degraded pairs are not kept, and have to be found again
+    "ganreg/spatial/jacobian.py": (
+        "(2, 3, 4)]\n    elif",
+        "(4, 3, 2)]\n    elif",
+        EVALUATION | UNCERTAINTY - {"sample_transforms"} | ROBUSTNESS - {"degrade_subjects"},
+    ),
     "scripts/plot_tables.py": ('"Dice",', '"Overlap",', {"plot_tables"}),
 }
 

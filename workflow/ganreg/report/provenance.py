@@ -82,10 +82,8 @@ def seconds_by_rule(benchmarks):
     spent = {}
     for path in sorted(benchmarks.rglob("*.jsonl")):
         rule = path.relative_to(benchmarks).parts[0].removesuffix(".jsonl")
-        jobs = spent.setdefault(rule, {"jobs": 0, "seconds": 0.0})
-        jobs["jobs"] += 1
-        jobs["seconds"] = round(jobs["seconds"] + json.loads(path.read_text().splitlines()[-1])["s"], 1)
-    return spent
+        spent.setdefault(rule, []).append(json.loads(path.read_text().splitlines()[-1])["s"])
+    return {rule: {"jobs": len(seconds), "seconds": round(sum(seconds), 1)} for rule, seconds in spent.items()}
 
 
 def seeds(config, place=""):
