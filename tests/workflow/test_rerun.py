@@ -12,7 +12,7 @@ RESULTS = "results/smoke"
 
 # groups of rules that stand or fall together; each line of the contract is a union of some
 COHORT = {"get_cohort"}
-PREPROCESSING = {"align_subject", "normalize_intensity", "resample_bspline"}
+PREPROCESSING = {"align_subject", "normalize_intensity", "resample_bspline", "list_subjects"}
 FOLDS = {"make_folds"}
 RDNN = {"train_rdnn", "segment_rdnn", "evaluate_segmentation", "plot_segmentation", "plot_segmentation_dice"}
 PGAN = {"train_pgan", "sample_pgan", "plot_pgan_stages", "plot_samples"}

@@ -182,7 +182,7 @@ def read_json(path):
         raise InputError(f"{path}: expected a JSON file, found none that can be read ({error})") from None
 
 
-def write_table(path, frame):
-    """Write a data frame as CSV, whole or not at all."""
+def write_table(path, frame, separator=","):
+    """Write a data frame as a table of text, whole or not at all."""
     with atomic(path) as beside:
-        frame.to_csv(beside, index=False, lineterminator="\n", float_format="%.6g")
+        frame.to_csv(beside, sep=separator, index=False, lineterminator="\n", float_format="%.6g")

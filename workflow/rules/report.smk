@@ -92,7 +92,7 @@ rule plot_segmentation:
     """Draw one segmented test subject (Fig. 5)."""
     input:
         folds="<results>/split/folds.json",
-        subjects=preprocessed_pairs("dseg.nii.gz"),
+        subjects=PREPROCESSED,
         maps="<results>/segment/fold1",
         measured="<results>/metrics/segmentation.csv",
     output:
@@ -150,7 +150,7 @@ rule plot_segmentation_dice:
 rule plot_pgan_stages:
     """Draw the progressive GAN's image at each stage (Fig. 7)."""
     input:
-        images=preprocessed_pairs(),
+        subjects=PREPROCESSED,
         previews="<results>/models/fold1/pgan_stages.npz",
     output:
         png=report("<results>/figures/fig07_pgan_stages.png", caption="../report/pgan_stages.rst", category="Figures"),
@@ -177,7 +177,7 @@ rule plot_pgan_stages:
 rule plot_samples:
     """Draw samples of the progressive GAN and the real subjects nearest to them (Fig. 8)."""
     input:
-        images=preprocessed_pairs("desc-brain_mask.nii.gz", "dseg.nii.gz"),
+        subjects=PREPROCESSED,
         folds="<results>/split/folds.json",
         samples="<results>/synthesize/fold1/pgan",
     output:
@@ -208,7 +208,7 @@ rule plot_registration:
     """Draw one registered test pair (Fig. 10)."""
     input:
         folds="<results>/split/folds.json",
-        subjects=preprocessed_pairs("dseg.nii.gz"),
+        subjects=PREPROCESSED,
         measured="<results>/metrics/structures.csv",
         transforms=[folder for method in SHOWN_METHODS for folder in transforms_of(method, [1])],
     output:
@@ -321,7 +321,7 @@ rule plot_uncertainty:
     """Draw one pair's uncertainty, and how it compares with the true error (Fig. 14)."""
     input:
         folds="<results>/split/folds.json",
-        images=preprocessed_pairs("desc-brain_mask.nii.gz"),
+        subjects=PREPROCESSED,
         transforms=[folder for method in UNCERTAIN for folder in transforms_of(method, [1])],
         sampled=expand("<results>/uncertainty/fold1/{method}", method=UNCERTAIN),
         pairs="<results>/metrics/uncertainty.csv",
