@@ -4,19 +4,22 @@ PYTHON ?= python3
 BIN := .venv/bin
 CORES ?= all
 DATA ?= ixi
+KILLS ?= 2
 SMOKE := --configfile presets/smoke.yaml
 NIFTYREG := niftyreg==1.5.70rc1
 
-.PHONY: help run demo figures data bench bench-speed test lint setup lock clean
+.PHONY: help run demo reproduce figures data bench bench-speed test test-chaos lint setup lock clean
 
 help:
 	@echo "make run      the main job: the simulated cohort of config.yaml, five folds, all methods, the report"
 	@echo "make demo     every stage once, small: results/smoke"
+	@echo "make reproduce  the main job anew in results/reproduced, and its tables against benchmarks/reference"
 	@echo "make figures  figures and tables' pictures anew"
 	@echo "make data     DATA=ixi (9 GB), DATA=rire (0.4 GB) or DATA=dicom (your own files) to data/: goes on where it was cut off"
 	@echo "make bench    presets/bench.yaml, all methods and arms: hours; goes on where it was stopped"
 	@echo "make bench-speed  seconds and memory of registering one pair, with other programs: benchmarks/registration_speed.csv"
 	@echo "make test     lint and the whole test suite"
+	@echo "make test-chaos   a small run killed at KILLS random moments ends in the same tables as one that was not"
 	@echo "make lint     lint alone"
 	@echo "make setup    .venv with everything pinned, NiftyReg included"
 	@echo "make lock     requirements.txt anew from requirements.in"
@@ -30,6 +33,10 @@ run: setup
 demo: setup
 	@$(BIN)/snakemake $(SMOKE) --cores $(CORES) --quiet rules
 	@$(BIN)/python workflow/scripts/print_headline.py --results results/smoke
+
+reproduce: setup benchmarks/reference/table1.csv
+	@$(BIN)/snakemake --cores $(CORES) --quiet rules --config pathvars='{"results": "results/reproduced"}'
+	@PYTHONPATH=workflow $(BIN)/python workflow/scripts/compare_tables.py --results results/reproduced --reference benchmarks/reference
 
 figures: setup
 	@$(BIN)/snakemake --cores $(CORES) --quiet rules -- figures tables
@@ -53,6 +60,9 @@ lint: setup
 
 test: lint
 	$(BIN)/pytest
+
+test-chaos: setup
+	@$(BIN)/python tests/chaos/kill.py --kills $(KILLS)
 
 setup: .venv/.complete .venv/.niftyreg
 

@@ -16,9 +16,9 @@ report: "workflow/report/workflow.rst"
 
 
 rule all:
-    """Everything: tables and figures."""
+    """Everything: tables, figures and what made them."""
     input:
-        lambda wildcards: [*rules.tables.input, *rules.figures.input],
+        lambda wildcards: [*rules.tables.input, *rules.figures.input, *rules.write_provenance.output],
 
 
 include: "workflow/rules/common.smk"

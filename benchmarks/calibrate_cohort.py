@@ -18,7 +18,7 @@ import torch
 import yaml
 
 from ganreg import cli, io
-from ganreg.evaluate import metrics
+from ganreg.evaluate import overlap
 from ganreg.get import cohort, template
 from ganreg.preprocess import align, labels, normalize, resample
 from ganreg.register import convexadam, niftyreg, syn
@@ -78,7 +78,7 @@ def score(fixed, moving, displacement):
     """Mean Dice over the labels that have at least `LEAST_VOXELS` voxels in both maps before the warp."""
     sizes = [np.bincount(dseg.ravel(), minlength=256)[1:] for dseg in (fixed, moving)]
     warped = warp.warp_labels(torch.from_numpy(moving), displacement).numpy()
-    return np.nanmean(metrics.dice(fixed, warped, 255)[(sizes[0] >= LEAST_VOXELS) & (sizes[1] >= LEAST_VOXELS)])
+    return np.nanmean(overlap.dice(fixed, warped, 255)[(sizes[0] >= LEAST_VOXELS) & (sizes[1] >= LEAST_VOXELS)])
 
 
 def measure(prepared, folder, source):

@@ -17,7 +17,7 @@ import pandas as pd
 import yaml
 
 from ganreg import io
-from ganreg.evaluate import metrics
+from ganreg.evaluate import overlap
 from ganreg.get import cohort, template
 from ganreg.preprocess import labels, resample
 from ganreg.preprocess.labels import REST
@@ -53,8 +53,8 @@ def main():
                 "affine atlas": resample.resample_labels(atlas, affine, itk.to_transform(np.eye(4)), *where),
             }
             for what, drawn in maps.items():
-                overlap = metrics.dice(wanted, drawn, len(structures))
-                found[grid, what].append(np.nanmean(overlap[scored]))
+                dice = overlap.dice(wanted, drawn, len(structures))
+                found[grid, what].append(np.nanmean(dice[scored]))
     for (grid, what), dice in found.items():
         print(f"{grid}, {what}: {np.mean(dice):.3f} ({len(dice)} subjects, {min(dice):.3f} to {max(dice):.3f})")
 

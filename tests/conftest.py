@@ -17,17 +17,34 @@ SMOKE = "presets/smoke.yaml"
 REAL_DATA = Path(os.environ.get("GANREG_TEST_DATA", ROOT.parent / "shared" / "data"))
 
 
-def snakemake(folder, *arguments):
+def snakemake(folder, *arguments, cores=2):
     """Run Snakemake in a copy of the project; the result carries its output as text."""
-    command = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
+    command = [sys.executable, "-m", "snakemake", "--cores", str(cores), *arguments]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
-def planned(folder, *configfiles):
-    """Rules that a dry run plans, the final target left out."""
-    result = snakemake(folder, "--configfile", *(configfiles or [SMOKE]), "--dry-run", "--quiet", "rules", "--nolock")
+def planned_jobs(folder, *configfiles, cores=2):
+    """(rule, wildcards) of each job that a dry run plans, final targets and the record of the run left out.
+
+    The record is written once all else is done: it is planned exactly when something else is.
+    """
+    arguments = ["--configfile", *(configfiles or [SMOKE]), "--dry-run", "--nolock"]
+    result = snakemake(folder, *arguments, cores=cores)
     assert result.returncode == 0, result.stdout + result.stderr
-    return set(re.findall(r"^(\w+) +\d+$", result.stdout + result.stderr, flags=re.MULTILINE)) - {"all", "total"}
+    jobs = []
+    for line in (result.stdout + result.stderr).splitlines():
+        if rule := re.fullmatch(r"(?:local)?rule (\w+):", line):
+            jobs.append((rule[1], {}))
+        elif wildcards := re.fullmatch(r" +wildcards: (.+)", line):
+            jobs[-1][1].update(pair.split("=", 1) for pair in wildcards[1].split(", "))
+    names = [rule for rule, _ in jobs if rule != "all"]
+    assert names.count("write_provenance") == bool(names)
+    return [job for job in jobs if job[0] not in ("all", "write_provenance")]
+
+
+def planned(folder, *configfiles, cores=2):
+    """Rules that a dry run plans."""
+    return {rule for rule, _ in planned_jobs(folder, *configfiles, cores=cores)}
 
 
 def copy_project(target):

@@ -5,7 +5,7 @@ import torch
 from monai.metrics import compute_hausdorff_distance
 from scipy import ndimage
 
-from ganreg.evaluate import metrics
+from ganreg.evaluate import metrics, overlap
 
 
 def cube(offset=0):
@@ -15,13 +15,13 @@ def cube(offset=0):
 
 
 def test_dice_of_a_shifted_cube():
-    np.testing.assert_allclose(metrics.dice(cube(), cube(2), 1), [6 / 8])
+    np.testing.assert_allclose(overlap.dice(cube(), cube(2), 1), [6 / 8])
 
 
 def test_a_structure_lost_counts_zero_and_one_in_neither_is_nan():
     first = cube()
     first[0, 0, 0] = 2
-    result = metrics.dice(first, cube(), 3)
+    result = overlap.dice(first, cube(), 3)
     assert result[0] == 1
     assert result[1] == 0
     assert np.isnan(result[2])

@@ -7,6 +7,7 @@ import os
 import sys
 from pathlib import Path
 
+from ganreg import io
 from ganreg.errors import InputError
 
 
@@ -38,13 +39,13 @@ def set_threads(count):
 
 
 def run(main):
-    """Run a script's `main`; an `InputError`, or a disk that takes no more, is one line on standard error."""
+    """Run a script's `main`; an `InputError`, or a place that takes no files, is one line on standard error."""
     try:
         set_threads(1)
         main()
     except InputError as error:
         sys.exit(f"error: {error}")
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
+        if error.errno not in {*io.NO_ROOM, errno.EACCES, errno.EROFS}:
             raise
         sys.exit(f"error: {error}")

@@ -1,10 +1,12 @@
 """Volume and table input and output, with the checks that every stage relies on."""
 
 import contextlib
+import errno
 import gzip
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 import zlib
@@ -21,6 +23,7 @@ UNREADABLE = (nib.filebasedimages.ImageFileError, nib.spatialimages.HeaderDataEr
 UNREADABLE += (zlib.error,)
 # how far apart qform and sform may put a corner: a qform's numbers are rounded
 FORM_TOLERANCE_MM = 1.0
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def sha256(path):
@@ -32,20 +35,40 @@ def sha256(path):
     return digest.hexdigest()
 
 
+def _remove(path):
+    """Remove a file or a folder, if it is there."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
 @contextlib.contextmanager
 def atomic(path):
-    """Yield a path beside `path` to write to; it takes the place of `path` only if the block succeeds."""
+    """Yield a path beside `path` to write to; it takes the place of `path` only if the block succeeds.
+
+    What a process that was killed left beside `path` is removed.
+
+    Raises
+    ------
+    InputError
+        If the disk is full.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    for left in path.parent.glob(".partial-*"):
+        if re.fullmatch(rf"\.partial-\d+-{re.escape(path.name)}", left.name):
+            _remove(left)
     beside = path.with_name(f".partial-{os.getpid()}-{path.name}")
     try:
         yield beside
         os.replace(beside, path)
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        raise InputError(f"{path}: expected room to write it, found none: {error.strerror}") from None
     finally:
-        if beside.is_dir():
-            shutil.rmtree(beside)
-        else:
-            beside.unlink(missing_ok=True)
+        _remove(beside)
 
 
 @contextlib.contextmanager
@@ -201,7 +224,7 @@ def read_json(path):
         raise InputError(f"{path}: expected a JSON file, found none that can be read ({error})") from None
 
 
-def write_table(path, frame):
-    """Write a data frame as CSV, whole or not at all."""
+def write_table(path, frame, separator=","):
+    """Write a data frame as a table of text, whole or not at all."""
     with atomic(path) as beside:
-        frame.to_csv(beside, index=False, lineterminator="\n", float_format="%.6g")
+        frame.to_csv(beside, sep=separator, index=False, lineterminator="\n", float_format="%.6g")

@@ -3,6 +3,7 @@
 import math
 import pickle
 import time
+from io import BytesIO
 from pathlib import Path
 
 import torch
@@ -13,6 +14,8 @@ from ganreg.progress import Progress
 
 # one pair a step: now and then a gradient is far off
 GRADIENT_NORM = 1.0
+# what torch.load raises at a file that is cut short or no file of torch's
+UNREADABLE = (RuntimeError, OSError, KeyError, EOFError, pickle.UnpicklingError)
 
 
 def choose_device(name):
@@ -45,6 +48,15 @@ def autocast(device, precision):
     return torch.autocast(device.type, dtype=precision or torch.bfloat16, enabled=precision is not None)
 
 
+def _save(path, content):
+    """Write an object of torch's whole or not at all."""
+    # torch's own writing hides that a disk is full
+    buffer = BytesIO()
+    torch.save(content, buffer)
+    with io.atomic(path) as beside:
+        beside.write_bytes(buffer.getbuffer())
+
+
 class Checkpoint:
     """Unfinished training in a file beside its output, with the random state that it takes to go on exactly.
 
@@ -60,26 +72,33 @@ class Checkpoint:
         self.path = Path(output).with_name(f".{Path(output).name}.checkpoint")
         self.mark, self.name = mark, name
 
-    def load(self, device):
-        """What was saved, with the random state restored; None where there is nothing to go on from."""
+    def load(self):
+        """What was saved, on the CPU, with the random state restored; None where there is nothing to go on from.
+
+        A file that cannot be read, as a power cut leaves it, is set aside as another configuration's is.
+        """
         if not self.path.is_file():
             return None
-        # weights_only: a checkpoint is data, it never runs code
-        saved = torch.load(self.path, map_location=device, weights_only=True)
-        if saved["mark"] != self.mark:
+        saved, wrong = None, "is of another configuration, code or input"
+        try:
+            # weights_only: a checkpoint is data, it never runs code
+            saved = torch.load(self.path, map_location="cpu", weights_only=True)
+        except UNREADABLE:
+            wrong = "cannot be read"
+        if saved is None or saved["mark"] != self.mark:
             self.path.replace(self.path.with_suffix(".stale"))
-            print(f"{self.name}: {self.path} is of another configuration, code or input: set aside", flush=True)
+            print(f"{self.name}: {self.path} {wrong}: set aside", flush=True)
             return None
-        torch.set_rng_state(saved["random"].cpu())
-        torch.cuda.set_rng_state_all([each.cpu() for each in saved["cuda_random"]])
+        torch.set_rng_state(saved["random"])
+        # the machine that goes on may have fewer GPUs
+        torch.cuda.set_rng_state_all(saved["cuda_random"][: torch.cuda.device_count()])
         print(f"{self.name}: goes on from {self.path}", flush=True)
         return saved["content"]
 
     def save(self, content):
         """Save a dict of tensors, state dicts and plain values."""
         random = {"random": torch.get_rng_state(), "cuda_random": torch.cuda.get_rng_state_all()}
-        with io.atomic(self.path) as beside:
-            torch.save({"mark": self.mark, "content": content, **random}, beside)
+        _save(self.path, {"mark": self.mark, "content": content, **random})
 
     def remove(self):
         """Remove the file: the output stands."""
@@ -88,8 +107,7 @@ class Checkpoint:
 
 def save_weights(path, weights):
     """Write a state dict whole or not at all, on the CPU, in the default memory layout."""
-    with io.atomic(path) as beside:
-        torch.save({key: value.cpu().contiguous() for key, value in weights.items()}, beside)
+    _save(path, {key: value.cpu().contiguous() for key, value in weights.items()})
 
 
 def place(model, device):
@@ -138,7 +156,7 @@ def trained(model, weights, options, call=None):
     precision = choose_precision(options["precision"], device)
     try:
         model.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
-    except (RuntimeError, OSError, KeyError, EOFError, pickle.UnpicklingError) as error:
+    except UNREADABLE as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise InputError(f"{weights}: expected weights of the configured network, found otherwise: {reason}") from None
     place(model, device).eval()
@@ -215,7 +233,7 @@ def train(name, model, samples, validation, loss_of, score_of, options, output, 
     state = {"step": 0, "history": [], "opened": {}, "best": None, "best_score": -math.inf, "seconds": 0.0}
 
     checkpoint = Checkpoint(output, mark, name)
-    if saved := checkpoint.load(device):
+    if saved := checkpoint.load():
         model.load_state_dict(saved["model"])
         optimizer.load_state_dict(saved["optimizer"])
         state = saved["state"]

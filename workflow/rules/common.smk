@@ -155,15 +155,19 @@ def preprocessed(name, subjects=None):
     return pattern if subjects is None else expand(pattern, subject=subjects)
 
 
+# The list of all preprocessed files. Stages after read the files through it: a job for each fold and method with each
+# subject's files among its inputs would take Snakemake minutes to plan.
+PREPROCESSED = "<results>/preprocess/subjects.tsv"
+
+
 def subjects_folder(wildcards, input):
-    """Folder of the preprocessed subjects, from the first of a rule's volumes."""
-    first = input.get("images") or input.get("labels") or input.get("subjects")
-    return str(Path(first[0]).parents[2])
+    """Folder of the preprocessed subjects."""
+    return str(Path(input.subjects).parent)
 
 
 def degraded_folder(wildcards, input):
     """Folder of the degraded subjects, in the layout of preprocessed ones."""
-    return input.images
+    return input.subjects
 
 
 def truth_folder(wildcards, input):
@@ -177,12 +181,6 @@ TRUTH = expand(
     subject=ALL_SUBJECTS if EMBEDDED else [],
     ends=["from-T1w_to-template", "from-template_to-T1w"],
 )
-
-
-def preprocessed_pairs(*names):
-    """Preprocessed images of both modalities of the task, and other files, of all subjects."""
-    images = [f"desc-preproc_{modality}.nii.gz" for modality in TASK_MODALITIES]
-    return [path for name in [*images, *names] for path in preprocessed(name, ALL_SUBJECTS)]
 
 
 def in_folds(pattern, method):
@@ -274,7 +272,7 @@ def transforms_output(path):
     return directory(path) if config["registration"]["keep_transforms"] else temp(directory(path))
 
 
-# The resolved configuration, for the figure that asks Snakemake for its own graph.
+# The resolved configuration, for the figure that asks Snakemake for its own graph, and for the record of the run.
 os.environ.update(GANREG_CONFIG=canonical(config))
 
 # Fig. 10 shows the fairest SyN there is, and the method that others are compared with.

@@ -6,7 +6,7 @@ rule evaluate_segmentation:
     input:
         folds="<results>/split/folds.json",
         structures="<results>/preprocess/dseg.tsv",
-        labels=preprocessed("dseg.nii.gz", FOLD_SUBJECTS),
+        subjects=PREPROCESSED,
         maps=expand("<results>/segment/fold{fold}{ablation}", fold=FOLDS, ablation=ABLATIONS),
     output:
         "<results>/metrics/segmentation.csv",
@@ -34,7 +34,7 @@ rule evaluate_segmentation:
 rule measure_samples:
     """Measure one fold's synthetic subjects of each kind."""
     input:
-        images=preprocessed_pairs("desc-brain_mask.nii.gz", "dseg.nii.gz"),
+        subjects=PREPROCESSED,
         structures="<results>/preprocess/dseg.tsv",
         folds="<results>/split/folds.json",
         samples=[f"<results>/synthesize/fold{{fold}}/{kind}" for kind in KINDS],
@@ -104,12 +104,9 @@ rule evaluate_pairs:
     input:
         folds="<results>/split/folds.json",
         structures="<results>/preprocess/dseg.tsv",
-        labels=preprocessed("res-evaluation_dseg.nii.gz", ALL_SUBJECTS),
-        affines=preprocessed(f"from-template_to-{REFERENCE}_xfm.txt", ALL_SUBJECTS),
+        subjects=PREPROCESSED,
         transforms=lambda wildcards: transforms_of(wildcards.method),
         manifests=lambda wildcards: manifests_of([wildcards.method]),
-        # what no model may have seen; a method without one needs no images here
-        images=lambda wildcards: preprocessed_pairs("dseg.nii.gz") if manifests_of([wildcards.method]) else [],
         truth=TRUTH,
     output:
         structures="<results>/metrics/methods/{method}_structures.csv",
@@ -146,8 +143,7 @@ rule evaluate_uncertainty:
     """Measure a network's uncertainty against its true error, and its inverse consistency."""
     input:
         folds="<results>/split/folds.json",
-        images=preprocessed_pairs("desc-brain_mask.nii.gz", "dseg.nii.gz"),
-        affines=preprocessed(f"from-template_to-{REFERENCE}_xfm.txt", ALL_SUBJECTS),
+        subjects=PREPROCESSED,
         transforms=[folder for method in UNCERTAIN for folder in transforms_of(method)],
         sampled=expand("<results>/uncertainty/fold{fold}/{method}", fold=FOLDS, method=UNCERTAIN),
         manifests=manifests_of(UNCERTAIN),
@@ -293,7 +289,7 @@ rule degrade_subjects:
     """Degraded copies of the moving test subjects, in the layout of preprocessed ones, and the pairs to register."""
     input:
         folds="<results>/split/folds.json",
-        images=preprocessed_pairs("res-evaluation_dseg.nii.gz"),
+        subjects=PREPROCESSED,
     output:
         folds="<results>/robustness/folds.json",
         subjects=directory("<results>/robustness/subjects"),
@@ -321,7 +317,7 @@ rule degrade_subjects:
 
 use rule register_initial as register_initial_degraded with:
     input:
-        images="<results>/robustness/subjects",
+        subjects="<results>/robustness/subjects",
         folds="<results>/robustness/folds.json",
     output:
         temp(directory("<results>/robustness/transforms/fold{fold}/initial")),
@@ -335,7 +331,7 @@ use rule register_initial as register_initial_degraded with:
 
 use rule register_syn as register_syn_degraded with:
     input:
-        images="<results>/robustness/subjects",
+        subjects="<results>/robustness/subjects",
         folds="<results>/robustness/folds.json",
     output:
         temp(directory("<results>/robustness/transforms/fold{fold}/{method}/batch{batch}")),
@@ -349,7 +345,7 @@ use rule register_syn as register_syn_degraded with:
 
 use rule register_niftyreg as register_niftyreg_degraded with:
     input:
-        images="<results>/robustness/subjects",
+        subjects="<results>/robustness/subjects",
         folds="<results>/robustness/folds.json",
     output:
         temp(directory("<results>/robustness/transforms/fold{fold}/{method}/batch{batch}")),
@@ -363,7 +359,7 @@ use rule register_niftyreg as register_niftyreg_degraded with:
 
 use rule register_voxelmorph as register_voxelmorph_degraded with:
     input:
-        images="<results>/robustness/subjects",
+        subjects="<results>/robustness/subjects",
         folds="<results>/robustness/folds.json",
         weights="<results>/models/fold{fold}/{method}.pt",
     output:
@@ -378,7 +374,7 @@ use rule register_voxelmorph as register_voxelmorph_degraded with:
 
 use rule register_unet as register_unet_degraded with:
     input:
-        images="<results>/robustness/subjects",
+        subjects="<results>/robustness/subjects",
         folds="<results>/robustness/folds.json",
         weights=weights_of,
     output:
@@ -395,7 +391,7 @@ use rule evaluate_pairs as evaluate_degraded with:
     input:
         folds="<results>/robustness/folds.json",
         structures="<results>/preprocess/dseg.tsv",
-        images="<results>/robustness/subjects",
+        subjects="<results>/robustness/subjects",
         transforms=degraded_transforms,
         # leakage is looked for where the untouched pairs are measured; a rotation has no truth on file
         manifests=[],

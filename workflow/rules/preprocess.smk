@@ -110,6 +110,37 @@ rule resample_bspline:
         """
 
 
+rule list_subjects:
+    """List the preprocessed files of all subjects, each with its SHA-256."""
+    input:
+        [
+            path
+            for name in (
+                *(f"desc-preproc_{modality}.nii.gz" for modality in TASK_MODALITIES),
+                "desc-brain_mask.nii.gz",
+                "dseg.nii.gz",
+                "res-evaluation_dseg.nii.gz",
+                f"from-template_to-{REFERENCE}_xfm.txt",
+            )
+            for path in preprocessed(name, ALL_SUBJECTS)
+        ],
+    output:
+        PREPROCESSED,
+    log:
+        "<logs>/list_subjects.log",
+    conda:
+        "../../envs/imaging.yaml"
+    params:
+        code=code("list_subjects", "imaging"),
+    shell:
+        """
+        python "$SCRIPTS/list_subjects.py" \
+            --files {input:q} \
+            --output {output:q} \
+            > {log:q} 2>&1
+        """
+
+
 rule augment_classic:
     """Augmented copies of one subject, to be looked at (Fig. 4)."""
     input:

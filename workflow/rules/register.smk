@@ -4,7 +4,7 @@
 rule register_initial:
     """The start: identity transforms after the affine alignment."""
     input:
-        images=preprocessed_pairs(),
+        subjects=PREPROCESSED,
         folds="<results>/split/folds.json",
     output:
         transforms_output("<results>/transforms/fold{fold}/initial"),
@@ -35,7 +35,7 @@ rule register_initial:
 rule register_syn:
     """Register a batch of pairs with SyN."""
     input:
-        images=preprocessed_pairs(),
+        subjects=PREPROCESSED,
         folds="<results>/split/folds.json",
     output:
         transforms_output("<results>/transforms/fold{fold}/{method}/batch{batch}"),
@@ -69,7 +69,7 @@ rule register_syn:
 rule register_niftyreg:
     """Register a batch of pairs with NiftyReg."""
     input:
-        images=preprocessed_pairs(),
+        subjects=PREPROCESSED,
         folds="<results>/split/folds.json",
     output:
         transforms_output("<results>/transforms/fold{fold}/{method}/batch{batch}"),
@@ -103,7 +103,7 @@ rule register_niftyreg:
 rule register_greedy:
     """Register a batch of pairs with greedy."""
     input:
-        images=preprocessed_pairs(),
+        subjects=PREPROCESSED,
         folds="<results>/split/folds.json",
     output:
         transforms_output("<results>/transforms/fold{fold}/{method}/batch{batch}"),
@@ -137,7 +137,7 @@ rule register_greedy:
 rule register_convexadam:
     """Register a batch of pairs with ConvexAdam."""
     input:
-        images=preprocessed_pairs(),
+        subjects=PREPROCESSED,
         folds="<results>/split/folds.json",
     output:
         transforms_output("<results>/transforms/fold{fold}/{method}/batch{batch}"),
@@ -171,7 +171,7 @@ rule register_convexadam:
 rule train_voxelmorph:
     """Train VoxelMorph on one fold's training subjects."""
     input:
-        images=preprocessed_pairs("desc-brain_mask.nii.gz", "dseg.nii.gz"),
+        subjects=PREPROCESSED,
         structures="<results>/preprocess/dseg.tsv",
         folds="<results>/split/folds.json",
     output:
@@ -213,7 +213,7 @@ rule train_voxelmorph:
 rule register_voxelmorph:
     """Register a fold's test pairs with VoxelMorph."""
     input:
-        images=preprocessed_pairs(),
+        subjects=PREPROCESSED,
         folds="<results>/split/folds.json",
         weights="<results>/models/fold{fold}/{method}.pt",
     output:
@@ -251,7 +251,7 @@ rule register_voxelmorph:
 rule train_unet:
     """Train the registration U-Net on one fold's training subjects."""
     input:
-        images=preprocessed_pairs("desc-brain_mask.nii.gz", "dseg.nii.gz"),
+        subjects=PREPROCESSED,
         structures="<results>/preprocess/dseg.tsv",
         folds="<results>/split/folds.json",
         samples=samples_of(),
@@ -299,7 +299,7 @@ rule train_unet:
 rule register_unet:
     """Register a fold's test pairs with the registration U-Net."""
     input:
-        images=preprocessed_pairs(),
+        subjects=PREPROCESSED,
         folds="<results>/split/folds.json",
         weights=weights_of,
     output:
@@ -337,7 +337,7 @@ rule register_unet:
 rule sample_transforms:
     """Sample the transforms of a fold's test pairs by Monte-Carlo dropout (Eq. 8, 9), and register them back."""
     input:
-        images=preprocessed_pairs(),
+        subjects=PREPROCESSED,
         folds="<results>/split/folds.json",
         weights="<results>/models/fold{fold}/{method}.pt",
     output:

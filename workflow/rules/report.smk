@@ -3,8 +3,6 @@
 
 rule plot_rulegraph:
     """Draw the workflow itself (Fig. 1)."""
-    input:
-        snakefile=project_file("Snakefile"),
     output:
         png=report("<results>/figures/fig01_rulegraph.png", caption="../report/rulegraph.rst", category="Figures"),
         others=multiext("<results>/figures/fig01_rulegraph", ".svg", ".csv"),
@@ -13,13 +11,22 @@ rule plot_rulegraph:
     conda:
         "../../envs/report.yaml"
     params:
-        options=plot_options(dataset=config["dataset"], methods=METHODS, pairs=TASK["pairs"], uncertain=UNCERTAIN),
+        # what the graph follows from; the rules are all known once the Snakefile is read
+        options=lambda wildcards: plot_options(
+            dataset=config["dataset"],
+            methods=METHODS,
+            pairs=TASK["pairs"],
+            uncertain=UNCERTAIN,
+            rules=[rule.name for rule in workflow.rules],
+        ),
         code=code("plot_rulegraph", "report"),
+        # no input: a comment in it draws nothing anew
+        snakefile=project_file("Snakefile"),
     shell:
         """
         python "$SCRIPTS/plot_rulegraph.py" \
             --options {params.options:q} \
-            --snakefile {input.snakefile:q} \
+            --snakefile {params.snakefile:q} \
             --output {output.png:q} \
             > {log:q} 2>&1
         """
@@ -85,7 +92,7 @@ rule plot_segmentation:
     """Draw one segmented test subject (Fig. 5)."""
     input:
         folds="<results>/split/folds.json",
-        subjects=preprocessed_pairs("dseg.nii.gz"),
+        subjects=PREPROCESSED,
         maps="<results>/segment/fold1",
         measured="<results>/metrics/segmentation.csv",
     output:
@@ -143,7 +150,7 @@ rule plot_segmentation_dice:
 rule plot_pgan_stages:
     """Draw the progressive GAN's image at each stage (Fig. 7)."""
     input:
-        images=preprocessed_pairs(),
+        subjects=PREPROCESSED,
         previews="<results>/models/fold1/pgan_stages.npz",
     output:
         png=report("<results>/figures/fig07_pgan_stages.png", caption="../report/pgan_stages.rst", category="Figures"),
@@ -170,7 +177,7 @@ rule plot_pgan_stages:
 rule plot_samples:
     """Draw samples of the progressive GAN and the real subjects nearest to them (Fig. 8)."""
     input:
-        images=preprocessed_pairs("desc-brain_mask.nii.gz", "dseg.nii.gz"),
+        subjects=PREPROCESSED,
         folds="<results>/split/folds.json",
         samples="<results>/synthesize/fold1/pgan",
     output:
@@ -201,7 +208,7 @@ rule plot_registration:
     """Draw one registered test pair (Fig. 10)."""
     input:
         folds="<results>/split/folds.json",
-        subjects=preprocessed_pairs("dseg.nii.gz"),
+        subjects=PREPROCESSED,
         measured="<results>/metrics/structures.csv",
         transforms=[folder for method in SHOWN_METHODS for folder in transforms_of(method, [1])],
     output:
@@ -314,7 +321,7 @@ rule plot_uncertainty:
     """Draw one pair's uncertainty, and how it compares with the true error (Fig. 14)."""
     input:
         folds="<results>/split/folds.json",
-        images=preprocessed_pairs("desc-brain_mask.nii.gz"),
+        subjects=PREPROCESSED,
         transforms=[folder for method in UNCERTAIN for folder in transforms_of(method, [1])],
         sampled=expand("<results>/uncertainty/fold1/{method}", method=UNCERTAIN),
         pairs="<results>/metrics/uncertainty.csv",
@@ -459,3 +466,37 @@ rule figures:
         rules.plot_uncertainty.output if UNCERTAIN else [],
         rules.plot_robustness.output if ROBUST else [],
         rules.plot_patients.output if PATIENTS else [],
+
+
+rule write_provenance:
+    """What the run was: configuration, code, tools, machine, data and seconds by rule."""
+    input:
+        # written last; the configuration is no param: what of it counts has made one of these anew
+        results=lambda wildcards: [*rules.tables.input, *rules.figures.input],
+        data=[
+            LABEL_TABLE,
+            *(
+                path
+                for subject in ALL_SUBJECTS
+                for kind in (*MODALITIES, "labels", "mask")
+                if (path := raw_file(subject, kind))
+            ),
+        ],
+    output:
+        record="<results>/provenance.json",
+        page=report("<results>/provenance.html", caption="../report/provenance.rst", category="Provenance"),
+    log:
+        "<logs>/write_provenance.log",
+    conda:
+        "../../envs/report.yaml"
+    params:
+        code=code("write_provenance", "report"),
+    shell:
+        """
+        python "$SCRIPTS/write_provenance.py" \
+            --data {input.data:q} \
+            --benchmarks "$(dirname {output.record:q})/benchmarks" \
+            --output {output.record:q} \
+            --output-page {output.page:q} \
+            > {log:q} 2>&1
+        """

@@ -4,7 +4,7 @@
 rule train_rdnn:
     """Train a segmentation network on one part of a fold's training subjects."""
     input:
-        images=preprocessed_pairs("desc-brain_mask.nii.gz", "dseg.nii.gz"),
+        subjects=PREPROCESSED,
         structures="<results>/preprocess/dseg.tsv",
         folds="<results>/split/folds.json",
     output:
@@ -48,7 +48,7 @@ rule train_rdnn:
 rule segment_rdnn:
     """Segment a fold's subjects, each with a network that was not trained on it."""
     input:
-        images=preprocessed_pairs("desc-brain_mask.nii.gz"),
+        subjects=PREPROCESSED,
         structures="<results>/preprocess/dseg.tsv",
         folds="<results>/split/folds.json",
         weights=rdnn_models(".pt"),

@@ -4,7 +4,7 @@
 rule train_pgan:
     """Train the progressive GAN on one fold's training subjects and their segmentation maps."""
     input:
-        images=preprocessed_pairs("desc-brain_mask.nii.gz", "dseg.nii.gz"),
+        subjects=PREPROCESSED,
         structures="<results>/preprocess/dseg.tsv",
         folds="<results>/split/folds.json",
         maps="<results>/segment/fold{fold}",
@@ -49,7 +49,7 @@ rule train_pgan:
 rule sample_pgan:
     """Draw a fold's samples of the progressive GAN from deformed segmentation maps of training subjects."""
     input:
-        images=preprocessed_pairs(),
+        subjects=PREPROCESSED,
         structures="<results>/preprocess/dseg.tsv",
         folds="<results>/split/folds.json",
         maps="<results>/segment/fold{fold}",
@@ -93,7 +93,7 @@ rule sample_pgan:
 rule sample_warped:
     """Deform a fold's real training subjects as the progressive GAN's label maps are: the control without a GAN."""
     input:
-        images=preprocessed_pairs("desc-brain_mask.nii.gz", "dseg.nii.gz"),
+        subjects=PREPROCESSED,
         folds="<results>/split/folds.json",
     output:
         samples=directory("<results>/synthesize/fold{fold}/warped"),
@@ -125,7 +125,7 @@ rule sample_warped:
 rule sample_random_contrast:
     """Make images of random contrast from a fold's deformed training labels: the rival without a GAN."""
     input:
-        images=preprocessed_pairs("desc-brain_mask.nii.gz", "dseg.nii.gz"),
+        subjects=PREPROCESSED,
         folds="<results>/split/folds.json",
     output:
         samples=directory("<results>/synthesize/fold{fold}/random_contrast"),
@@ -157,7 +157,7 @@ rule sample_random_contrast:
 rule train_dagan:
     """Train DAGAN on one fold's training subjects."""
     input:
-        images=preprocessed_pairs("desc-brain_mask.nii.gz", "dseg.nii.gz"),
+        subjects=PREPROCESSED,
         structures="<results>/preprocess/dseg.tsv",
         folds="<results>/split/folds.json",
     output:
@@ -196,7 +196,7 @@ rule train_dagan:
 rule sample_dagan:
     """Write one fold's DAGAN samples."""
     input:
-        images=preprocessed_pairs("desc-brain_mask.nii.gz", "dseg.nii.gz"),
+        subjects=PREPROCESSED,
         structures="<results>/preprocess/dseg.tsv",
         folds="<results>/split/folds.json",
         weights="<results>/models/fold{fold}/dagan.pt",

@@ -41,7 +41,9 @@ def main(argv=None):
     parser = cli.add_paths(cli.parser(__doc__), "snakefile", "output")
     args = parser.parse_args(argv)
     options = args.options["plot"]
-    edges = [edge for edge in rule_graph(args.snakefile, os.environ["GANREG_CONFIG"]) if "all" not in edge]
+    # the record of the run comes after everything, as `all` does
+    ends = {"all", "write_provenance"}
+    edges = [edge for edge in rule_graph(args.snakefile, os.environ["GANREG_CONFIG"]) if not ends & {*edge}]
     graph = networkx.transitive_reduction(networkx.DiGraph(edges))
     # a column a stage, the road of the data from left to right; in a column what feeds others comes first
     order = list(networkx.lexicographical_topological_sort(graph))

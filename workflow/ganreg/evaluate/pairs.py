@@ -8,7 +8,7 @@ import torch
 
 from ganreg import io
 from ganreg.errors import InputError
-from ganreg.evaluate import metrics
+from ganreg.evaluate import metrics, overlap
 from ganreg.preprocess.labels import REST
 from ganreg.progress import Progress
 from ganreg.spatial import transform_file, warp
@@ -135,10 +135,10 @@ def evaluate_pairs(folds, method, dataset, transforms, labels_of, structures, tr
             fixed_labels = np.asarray(fixed.dataobj)
             warped = warp.warp_labels(torch.from_numpy(np.array(moving.dataobj)), displacement).numpy()
             spacing = np.linalg.norm(fixed.affine[:3, :3], axis=0)
-            overlap = metrics.dice(fixed_labels, warped, count)
+            dice = overlap.dice(fixed_labels, warped, count)
             distance = metrics.hd95(fixed_labels, warped, wanted["index"], spacing)
             for index, name, hd95_mm in zip(wanted["index"], wanted["name"], distance, strict=True):
-                long.append({**keys, "structure": name, "dice": overlap[index - 1], "hd95_mm": hd95_mm})
+                long.append({**keys, "structure": name, "dice": dice[index - 1], "hd95_mm": hd95_mm})
 
             mask = fixed_labels > 0
             values = metrics.regularity(displacement, torch.from_numpy(mask))

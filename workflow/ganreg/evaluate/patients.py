@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 
 from ganreg import io
-from ganreg.evaluate import metrics
+from ganreg.evaluate import overlap
 from ganreg.preprocess.labels import REST
 from ganreg.progress import Progress
 from ganreg.spatial import warp
@@ -72,10 +72,10 @@ def between(pair, patients, transform, structures):
     displacement = torch.from_numpy((places - voxels).astype(np.float32)).view(1, 3, *fixed.shape)
     warped = warp.warp_labels(torch.from_numpy(np.array(moving.dataobj)), displacement).numpy()
     first, second = np.asarray(fixed.dataobj) * reached, warped * reached
-    overlap = metrics.dice(first, second, int(structures["index"].max()))
+    dice = overlap.dice(first, second, int(structures["index"].max()))
     wanted = structures[structures["name"] != REST]
     return [
-        {"structure": name, "dice": overlap[index - 1]}
+        {"structure": name, "dice": dice[index - 1]}
         for index, name in zip(wanted["index"], wanted["name"], strict=True)
     ]
 

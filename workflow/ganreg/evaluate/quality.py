@@ -13,7 +13,7 @@ from monai.metrics import MultiScaleSSIMMetric
 from scipy import ndimage
 
 from ganreg.errors import InputError
-from ganreg.evaluate import metrics
+from ganreg.evaluate import overlap
 from ganreg.evaluate.sample_table import REFERENCES
 from ganreg.preprocess.normalize import SHIFT, zscore
 
@@ -167,7 +167,7 @@ def fidelity(subjects, segment, count):
         found = segment(subject["images"], subject["labels"] > 0)
         # what is beyond `count` counts as background
         one, other = (np.where(labels > count, 0, labels) for labels in (subject["labels"], found))
-        scores.append(np.nanmean(metrics.dice(one, other, count)))
+        scores.append(np.nanmean(overlap.dice(one, other, count)))
     return float(np.mean(scores))
 
 

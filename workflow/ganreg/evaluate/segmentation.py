@@ -3,7 +3,7 @@
 import numpy as np
 
 from ganreg import io
-from ganreg.evaluate import metrics
+from ganreg.evaluate import overlap
 from ganreg.preprocess.labels import REST
 from ganreg.segment.learned import map_path
 
@@ -33,8 +33,8 @@ def evaluate_maps(fold, dataset, model, folder, reference_of, structures):
                 continue
             truth, found = io.load_labels(reference), io.load_labels(path)
             io.require_same_grid(truth, reference, found, path)
-            overlap = metrics.dice(np.asarray(truth.dataobj), np.asarray(found.dataobj), len(structures))
+            dice = overlap.dice(np.asarray(truth.dataobj), np.asarray(found.dataobj), len(structures))
             keys = {"dataset": dataset, "fold": fold["fold"], "subject": subject, "role": role, "model": model}
             for index, name in zip(wanted["index"], wanted["name"], strict=True):
-                lines.append({**keys, "structure": name, "dice": overlap[index - 1]})
+                lines.append({**keys, "structure": name, "dice": dice[index - 1]})
     return lines

@@ -47,24 +47,25 @@ def register_batch(pairs, fold, method, threads, image_paths, register, output, 
     hashes = {str(path): io.sha256(path) for pair in pairs for path in image_paths(pair)}
     with unfinished(output, mark_of(mark, hashes), method) as part:
         progress = Progress(f"{method} fold {fold}", len(pairs))
+        costs = []
         for pair in pairs:
-            cost = part / f"{pair['pair']}.cost.json"
-            if not cost.is_file():
+            spent = part.finished(pair["pair"])
+            if spent is None:
                 _reset_peak()
                 began = time.perf_counter()
-                child_peak = register(*image_paths(pair), part / f"{pair['pair']}.nii.gz")
+                path = part.folder / f"{pair['pair']}.nii.gz"
+                child_peak = register(*image_paths(pair), path)
                 seconds = time.perf_counter() - began
                 peak = peak_mib() if child_peak is None else child_peak
                 spent = {"seconds": round(seconds, 3), "threads": threads, "peak_mib": round(peak, 1)}
-                io.write_json(cost, {"fold": fold, **pair, "method": method, **spent})
+                part.finish(pair["pair"], [path], spent)
+            costs.append({"fold": fold, **pair, "method": method, **spent})
             progress.step()
         progress.close()
 
-        costs = sorted(part.glob("*.cost.json"))
         columns = ["fold", "pair", "fixed", "moving", "method", "seconds", "threads", "peak_mib"]
-        io.write_table(part / COST_FILE, pd.DataFrame([io.read_json(cost) for cost in costs], columns=columns))
-        for cost in costs:
-            cost.unlink()
+        table = pd.DataFrame(costs, columns=columns).sort_values("pair")
+        io.write_table(part.folder / COST_FILE, table)
 
 
 def run(parser, argv, registrar):

@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 
 from ganreg import cli, io, manifest, training
-from ganreg.evaluate import metrics
+from ganreg.evaluate import overlap
 from ganreg.preprocess import labels
 from ganreg.preprocess.labels import REST
 from ganreg.preprocess.subjects import Subjects
@@ -73,7 +73,7 @@ def score_function(count):
     def score_of(batch, displacement):
         warped = warp.warp_labels(batch["moving_labels"][0, 0], displacement)
         fixed = batch["fixed_labels"][0, 0].cpu().numpy()
-        return float(np.nanmean(metrics.dice(fixed, warped.cpu().numpy(), count + 1)[:count]))
+        return float(np.nanmean(overlap.dice(fixed, warped.cpu().numpy(), count + 1)[:count]))
 
     return score_of
 

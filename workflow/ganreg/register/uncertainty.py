@@ -96,18 +96,18 @@ def sample_transforms(pairs, weights, options, subjects_folder, output, code):
     with unfinished(output, mark_of(options, code, hashes, io.sha256(weights)), "uncertainty") as part:
         progress = Progress("uncertainty", len(pairs))
         for pair, both in paths.items():
-            # written last
-            backward = file_of(part, pair, BACKWARD)
-            if not backward.is_file():
+            if part.finished(pair) is None:
                 fixed, moving = (io.load_image(path) for path in both)
                 io.require_same_grid(fixed, both[0], moving, both[1])
                 tensors = [torch.from_numpy(np.asarray(image.dataobj))[None, None] for image in (fixed, moving)]
                 with dropout_alone(model, options["seed"]):
                     samples = (network(*tensors) for _ in range(options["samples"]))
                     found = maps(samples, *tensors, fixed.affine)
+                paths = {name: file_of(part.folder, pair, name) for name in (*found, BACKWARD)}
                 for name, volume in found.items():
-                    io.save(file_of(part, pair, name), volume, fixed.affine)
+                    io.save(paths[name], volume, fixed.affine)
                 exchanged = network(*reversed(tensors))
-                transform_file.write_transform(backward, exchanged[0].numpy(), fixed.affine)
+                transform_file.write_transform(paths[BACKWARD], exchanged[0].numpy(), fixed.affine)
+                part.finish(pair, paths.values())
             progress.step()
         progress.close()

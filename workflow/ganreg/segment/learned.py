@@ -10,7 +10,7 @@ import torch.nn.functional as functional
 
 from ganreg import cli, io, manifest, training
 from ganreg.errors import InputError
-from ganreg.evaluate import metrics
+from ganreg.evaluate import overlap
 from ganreg.preprocess.labels import mirrors
 from ganreg.preprocess.subjects import Subjects
 from ganreg.progress import mark_of
@@ -109,7 +109,7 @@ def score_of(batch, logits):
     """Mean Dice over the structures on the working grid; the rest of the brain, the last one, is left out."""
     wanted = batch["labels"][0, 0].cpu().numpy()
     found = _label_map(logits[0].cpu(), batch["labels"][0, 0].cpu() > 0).numpy()
-    return float(np.nanmean(metrics.dice(wanted, found, logits.shape[1])[:-1]))
+    return float(np.nanmean(overlap.dice(wanted, found, logits.shape[1])[:-1]))
 
 
 def _label_map(likelihood, mask):

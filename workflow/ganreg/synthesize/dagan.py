@@ -244,7 +244,7 @@ def train(name, options, fold, sides, modalities, subjects_folder, output, code)
     state = {"step": 0, "history": [], "opened": subjects.opened(*fold["train"]), "seconds": 0.0}
 
     checkpoint = training.Checkpoint(output, mark_of(options, modalities, code, inputs), name)
-    if saved := checkpoint.load(device):
+    if saved := checkpoint.load():
         for key in networks:
             networks[key].load_state_dict(saved[key])
             optimizers[key].load_state_dict(saved[f"{key}_optimizer"])

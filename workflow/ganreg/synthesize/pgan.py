@@ -275,7 +275,7 @@ def train(name, options, names, data, labels, output, mark):
     state = {"step": 0, "images": 0, "stage_step": 0, "history": [], "previews": [], "opened": {}}
     state["seconds"] = 0.0
     checkpoint = training.Checkpoint(output, mark, name)
-    if saved := checkpoint.load(device):
+    if saved := checkpoint.load():
         networks.load(saved["networks"])
         state = saved["state"]
 

@@ -41,18 +41,25 @@ def write_sample(folder, name, images, dseg, affine):
     dseg : int array (X, Y, Z), 0 outside the brain
     affine : array (4, 4), mm
 
+    Returns
+    -------
+    list of Path, what was written
+
     Raises
     ------
     InputError
         If the brain is empty or an image constant in it.
     """
-    stem = Path(folder) / f"sub-{name}" / "anat" / f"sub-{name}"
+    anat = Path(folder) / f"sub-{name}" / "anat"
     mask = np.asarray(dseg) > 0
+    paths = {modality: anat / f"sub-{name}_desc-preproc_{modality}.nii.gz" for modality in images}
     for modality, data in images.items():
-        path = Path(f"{stem}_desc-preproc_{modality}.nii.gz")
-        _save_int16(path, normalize.zscore(np.asarray(data), mask, path), affine)
-    io.save(f"{stem}_desc-brain_mask.nii.gz", mask, affine, np.uint8)
-    io.save(f"{stem}_dseg.nii.gz", dseg, affine, np.uint8)
+        _save_int16(paths[modality], normalize.zscore(np.asarray(data), mask, paths[modality]), affine)
+    volumes = {"desc-brain_mask": mask, "dseg": dseg}
+    for suffix, data in volumes.items():
+        paths[suffix] = anat / f"sub-{name}_{suffix}.nii.gz"
+        io.save(paths[suffix], data, affine, np.uint8)
+    return [*paths.values()]
 
 
 def write_set(output, name, label, count, draw, mark):
@@ -71,14 +78,9 @@ def write_set(output, name, label, count, draw, mark):
     """
     subjects = [f"{label}{number:04d}" for number in range(1, count + 1)]
     with unfinished(output, mark, name) as part:
-        # the label map is the last file of a sample
-        left = [
-            number
-            for number, subject in enumerate(subjects, start=1)
-            if not any(part.glob(f"sub-{subject}/anat/*_dseg*"))
-        ]
-        progress = Progress(name, count, count - len(left))
-        for number in left:
-            write_sample(part, subjects[number - 1], *draw(number))
+        progress = Progress(name, count)
+        for number, subject in enumerate(subjects, start=1):
+            if part.finished(subject) is None:
+                part.finish(subject, write_sample(part.folder, subject, *draw(number)))
             progress.step()
         progress.close()
