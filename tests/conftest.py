@@ -21,9 +21,10 @@ def snakemake(folder, *arguments):
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
-def planned(folder, *configfiles):
-    """Rules that a dry run plans, the final target left out."""
-    result = snakemake(folder, "--configfile", *(configfiles or [SMOKE]), "--dry-run", "--quiet", "rules", "--nolock")
+def planned(folder, *configfiles, more=()):
+    """Rules that a dry run plans, the final target left out; `more` options for Snakemake."""
+    options = ["--dry-run", "--quiet", "rules", "--nolock", *more]
+    result = snakemake(folder, "--configfile", *(configfiles or [SMOKE]), *options)
     assert result.returncode == 0, result.stdout + result.stderr
     return set(re.findall(r"^(\w+) +\d+$", result.stdout + result.stderr, flags=re.MULTILINE)) - {"all", "total"}
 
