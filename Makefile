@@ -6,7 +6,7 @@ CORES ?= all
 SMOKE := --configfile presets/smoke.yaml
 NIFTYREG := niftyreg==1.5.70rc1
 
-.PHONY: help run demo figures data bench bench-speed test lint setup lock clean
+.PHONY: help run demo figures data bench bench-speed test test-slurm test-conda lint setup lock clean
 
 help:
 	@echo "make run      the main job: the simulated cohort of config.yaml, five folds, all methods, the report"
@@ -16,6 +16,8 @@ help:
 	@echo "make bench    presets/bench.yaml, all methods and arms: hours; goes on where it was stopped"
 	@echo "make bench-speed  seconds and memory of registering one pair, with other programs: benchmarks/registration_speed.csv"
 	@echo "make test     lint and the whole test suite"
+	@echo "make test-slurm   the smoke preset through profiles/slurm on a SLURM of its own (root: installs Debian's packages)"
+	@echo "make test-conda   the smoke preset with --use-conda and a stand-in for conda: are the environments complete?"
 	@echo "make lint     lint alone"
 	@echo "make setup    .venv with everything pinned, NiftyReg included"
 	@echo "make lock     requirements.txt anew from requirements.in"
@@ -52,6 +54,13 @@ lint: setup
 
 test: lint
 	$(BIN)/pytest
+
+test-slurm: setup
+	@tests/slurm/install.sh
+	$(BIN)/pytest -rP tests/slurm
+
+test-conda: setup
+	$(BIN)/pytest tests/conda
 
 setup: .venv/.complete .venv/.niftyreg
 
