@@ -8,7 +8,7 @@ KILLS ?= 2
 SMOKE := --configfile presets/smoke.yaml
 NIFTYREG := niftyreg==1.5.70rc1
 
-.PHONY: help run demo reproduce figures data bench bench-speed test test-chaos lint setup lock clean
+.PHONY: help run demo reproduce figures data bench bench-speed test test-chaos test-slurm test-conda lint setup lock clean
 
 help:
 	@echo "make run      the main job: the simulated cohort of config.yaml, five folds, all methods, the report"
@@ -20,6 +20,8 @@ help:
 	@echo "make bench-speed  seconds and memory of registering one pair, with other programs: benchmarks/registration_speed.csv"
 	@echo "make test     lint and the whole test suite"
 	@echo "make test-chaos   a small run killed at KILLS random moments ends in the same tables as one that was not"
+	@echo "make test-slurm   the smoke preset through profiles/slurm on a SLURM of its own (root: installs Debian's packages)"
+	@echo "make test-conda   the smoke preset with --use-conda and a stand-in for conda: are the environments complete?"
 	@echo "make lint     lint alone"
 	@echo "make setup    .venv with everything pinned, NiftyReg included"
 	@echo "make lock     requirements.txt anew from requirements.in"
@@ -63,6 +65,13 @@ test: lint
 
 test-chaos: setup
 	@$(BIN)/python tests/chaos/kill.py --kills $(KILLS)
+
+test-slurm: setup
+	@tests/slurm/install.sh
+	$(BIN)/pytest -rP tests/slurm
+
+test-conda: setup
+	$(BIN)/pytest tests/conda
 
 setup: .venv/.complete .venv/.niftyreg
 

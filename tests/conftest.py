@@ -23,12 +23,12 @@ def snakemake(folder, *arguments, cores=2):
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
-def planned_jobs(folder, *configfiles, cores=2):
-    """(rule, wildcards) of each job that a dry run plans, final targets and the record of the run left out.
+def planned_jobs(folder, *configfiles, cores=2, more=()):
+    """(rule, wildcards) of each job that a dry run with `more` options plans, without targets and the run's record.
 
     The record is written once all else is done: it is planned exactly when something else is.
     """
-    arguments = ["--configfile", *(configfiles or [SMOKE]), "--dry-run", "--nolock"]
+    arguments = ["--configfile", *(configfiles or [SMOKE]), "--dry-run", "--nolock", *more]
     result = snakemake(folder, *arguments, cores=cores)
     assert result.returncode == 0, result.stdout + result.stderr
     jobs = []
@@ -42,9 +42,9 @@ def planned_jobs(folder, *configfiles, cores=2):
     return [job for job in jobs if job[0] not in ("all", "write_provenance")]
 
 
-def planned(folder, *configfiles, cores=2):
+def planned(folder, *configfiles, cores=2, more=()):
     """Rules that a dry run plans."""
-    return {rule for rule, _ in planned_jobs(folder, *configfiles, cores=cores)}
+    return {rule for rule, _ in planned_jobs(folder, *configfiles, cores=cores, more=more)}
 
 
 def copy_project(target):

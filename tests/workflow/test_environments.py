@@ -76,7 +76,18 @@ def test_environments_pin_exactly_and_leave_defaults_out(root):
         assert content["channels"][-1] == "nodefaults"
         for entry in content["dependencies"]:
             for name in entry["pip"] if isinstance(entry, dict) else [entry]:
-                assert name == "pip" or re.fullmatch(r"[\w-]+={1,2}[\w.]+", name), f"{path.name}: {name}"
+                assert name == "pip" or re.fullmatch(r"[\w-]+={1,2}[\w.]+(=(cpu|cuda)\*)?", name), (
+                    f"{path.name}: {name}"
+                )
+
+
+def test_the_environments_of_networks_differ_in_the_build_of_pytorch_alone(root):
+    cpu, gpu = (
+        yaml.safe_load((root / "envs" / name).read_text())["dependencies"] for name in ("torch.yaml", "torch_gpu.yaml")
+    )
+    assert [(a, b) for a, b in zip(cpu, gpu, strict=True) if a != b] == [
+        ("pytorch=2.13.0=cpu*", "pytorch=2.13.0=cuda*")
+    ]
 
 
 @pytest.mark.parametrize("name", ["requirements.txt", "requirements.in"])

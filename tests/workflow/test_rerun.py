@@ -27,17 +27,26 @@ UNCERTAINTY = {"sample_transforms", "evaluate_uncertainty", "report_uncertainty"
 REPORT = {"collect_metrics", "report_dice", "plot_registration", "plot_comparison", "plot_tables"}
 EVALUATION = {"evaluate_pairs", *REPORT}
 MEASURED_ROBUSTNESS = {"evaluate_degraded", "report_robustness", "plot_robustness"}
+AFTER_SYN = {"register_syn", *EVALUATION, "register_syn_degraded", *MEASURED_ROBUSTNESS}
 ROBUSTNESS = {"degrade_subjects", "register_syn_degraded", "register_unet_degraded", *MEASURED_ROBUSTNESS}
+# the patients of the other data set: their own road up to the methods
+MADE_PATIENTS = {"get_patient", "preprocess_patient"}
+MEASURED_PATIENTS = {"evaluate_patients", "report_patients", "plot_patients"}
+PATIENTS = {"register_initial_patients", "register_syn_patients", "register_unet_patients", *MEASURED_PATIENTS}
+AFTER_UNET_PATIENTS = {"register_unet_patients", *MEASURED_PATIENTS}
+AFTER_SYN |= {"register_syn_patients", *MEASURED_PATIENTS}
 # pictures of one subject
 PICTURES = {"plot_cohort", "augment_classic", "plot_augmentation"}
 
-REGISTERED = UNET | VOXELMORPH | CLASSICAL | EVALUATION | UNCERTAINTY | ROBUSTNESS
+REGISTERED = UNET | VOXELMORPH | CLASSICAL | EVALUATION | UNCERTAINTY | ROBUSTNESS | AFTER_UNET_PATIENTS
+AFTER_UNET = UNET | EVALUATION | UNCERTAINTY | ROBUSTNESS - {"degrade_subjects", "register_syn_degraded"}
+AFTER_UNET |= AFTER_UNET_PATIENTS
 AFTER_FOLDS = FOLDS | RDNN | PGAN | CONTROLS | DAGAN | QUALITY | REGISTERED
 AFTER_COHORT = COHORT | PREPROCESSING | PICTURES | AFTER_FOLDS - FOLDS
-AFTER_TEMPLATE = {"get_template"} | AFTER_COHORT
+AFTER_TEMPLATE = {"get_template"} | AFTER_COHORT | MADE_PATIENTS | PATIENTS
 
 OF_SLICES = {"plot_cohort", "plot_augmentation", "plot_segmentation", "plot_pgan_stages", "plot_samples"}
-OF_SLICES |= {"plot_uncertainty", "plot_registration"}
+OF_SLICES |= {"plot_uncertainty", "plot_registration", "plot_patients"}
 FIGURES = OF_SLICES | {"plot_rulegraph", "plot_comparison", "plot_losses", "plot_tables", "plot_segmentation_dice"}
 FIGURES |= {"plot_robustness"}
 
@@ -112,25 +121,28 @@ CHANGED_VALUES = {
     "the slice shown": ({"plot.slice": 0.4}, OF_SLICES),
     "a structure left out": (
         {"evaluation.exclude": ["brain stem"]},
-        REPORT | {"report_robustness", "plot_robustness"},
+        REPORT | {"report_robustness", "plot_robustness", "report_patients"},
     ),
-    "SyN iterations": (
-        {"syn_mi.iterations": [9, 5, 2]},
-        {"register_syn", *EVALUATION, "register_syn_degraded", *MEASURED_ROBUSTNESS},
-    ),
-    "another seed of the folds": ({"split.seed": 2}, AFTER_FOLDS),
+    "SyN iterations": ({"syn_mi.iterations": [9, 5, 2]}, AFTER_SYN),
+    "another seed of the folds": ({"split.seed": 2}, AFTER_FOLDS | {"make_patient_folds"} | PATIENTS),
     "another seed of the cohort": ({"cohort.seed": 2}, AFTER_COHORT),
+    "another seed of the patients": ({"patients.seed": 2}, MADE_PATIENTS | PATIENTS),
+    "one more method for the patients": (
+        {"patients.methods": ["syn_mi", "unet_none", "unet_proposed", "voxelmorph1"]},
+        {"register_voxelmorph_patients", *MEASURED_PATIENTS},
+    ),
+    "no patients": ({"patients.dataset": None}, set()),
     "samples of the uncertainty": ({"uncertainty.samples": 4}, UNCERTAINTY),
     "a level of noise": ({"robustness.noise_sd": [2]}, ROBUSTNESS),
     "robustness of no method": ({"robustness.methods": []}, set()),
     # as an unordered set of values, nothing would have changed
     "two swapped weights of a loss": (
         {"unet.bending": configured("unet.dice"), "unet.dice": configured("unet.bending")},
-        UNET | EVALUATION | UNCERTAINTY | ROBUSTNESS - {"degrade_subjects", "register_syn_degraded"},
+        AFTER_UNET,
     ),
     "two swapped booleans": (
         {"unet.instance_norm": not configured("unet.instance_norm"), "unet.flip": not configured("unet.flip")},
-        UNET | EVALUATION | UNCERTAINTY | ROBUSTNESS - {"degrade_subjects", "register_syn_degraded"},
+        AFTER_UNET,
     ),
     "greedy's step": ({"greedy_nmi.gradient_step": 0.3}, {"register_greedy", *EVALUATION}),
     "ConvexAdam's weight": ({"convexadam_mind.lambda_weight": 0.8}, {"register_convexadam", *EVALUATION}),
@@ -148,7 +160,7 @@ def test_a_changed_value_plans_what_depends_on_it(project, case):
 NETWORKS = {
     "the U-Net's learning rate": (
         {"unet.learning_rate": 0.01},
-        UNET | EVALUATION | UNCERTAINTY | ROBUSTNESS - {"degrade_subjects", "register_syn_degraded"},
+        AFTER_UNET,
         {"unet_none", "unet_warped", "unet_random_contrast", "unet_dagan", "unet_proposed"},
     ),
     "the PGAN's steps": (
@@ -159,12 +171,12 @@ NETWORKS = {
                 {"width": 8, "batch": 1, "fade_in": 3, "steady": 3},
             ]
         },
-        PGAN | QUALITY | UNET | EVALUATION | UNCERTAINTY,
+        PGAN | QUALITY | UNET | EVALUATION | UNCERTAINTY | AFTER_UNET_PATIENTS,
         {"unet_proposed"},
     ),
     "the RDNN's width": (
         {"rdnn.features": [8, 12]},
-        RDNN | PGAN | QUALITY | UNET | EVALUATION | UNCERTAINTY,
+        RDNN | PGAN | QUALITY | UNET | EVALUATION | UNCERTAINTY | AFTER_UNET_PATIENTS,
         {"unet_proposed"},
     ),
     "DAGAN's steps": ({"dagan.steps": 25}, DAGAN | QUALITY | UNET | EVALUATION, {"unet_dagan"}),
@@ -220,13 +232,9 @@ def test_words_anywhere_plan_nothing(project):
 
 
 CHANGED_LOGIC = {
-    "ganreg/register/syn.py": (
-        "SEED = 1",
-        "SEED = 2",
-        {"register_syn", *EVALUATION, "register_syn_degraded", *MEASURED_ROBUSTNESS},
-    ),
+    "ganreg/register/syn.py": ("SEED = 1", "SEED = 2", AFTER_SYN),
     # the cohort is made by warping, preprocessing and the template are not
-    "ganreg/spatial/warp.py": ("MOST_PARTS = 8", "MOST_PARTS = 4", AFTER_COHORT),
+    "ganreg/spatial/warp.py": ("MOST_PARTS = 8", "MOST_PARTS = 4", AFTER_COHORT | MADE_PATIENTS | PATIENTS),
     "ganreg/spatial/deform.py": (
         'order=3, mode="constant"',
         'order=2, mode="constant"',

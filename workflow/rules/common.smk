@@ -134,6 +134,11 @@ def code(script, env):
     return fingerprint(WORKFLOW / "scripts" / f"{script}.py", WORKFLOW, Path(workflow.basedir) / "envs" / f"{env}.yaml")
 
 
+def with_pytorch(env):
+    """A network's environment file, or its sibling with PyTorch for GPUs; the fingerprint is the first one's."""
+    return env.replace(".yaml", "_gpu.yaml") if config["conda_pytorch"] == "gpu" else env
+
+
 def raw_file(subject, kind):
     """A subject's raw file. Kinds: a modality, labels, mask (an empty list where there is none)."""
     if EMBEDDED:
@@ -273,7 +278,7 @@ def transforms_output(path):
 
 
 # The resolved configuration, for the figure that asks Snakemake for its own graph, and for the record of the run.
-os.environ.update(GANREG_CONFIG=canonical(config))
+os.environ.update(GANREG_CONFIG=canonical(config | {"registration": config["registration"] | {"methods": METHODS}}))
 
 # Fig. 10 shows the fairest SyN there is, and the method that others are compared with.
 SHOWN_METHODS = [

@@ -51,8 +51,10 @@ rule measure_samples:
     wildcard_constraints:
         fold="[0-9]+",
     conda:
-        "../../envs/torch.yaml"
+        with_pytorch("../../envs/torch.yaml")
     threads: config["quality"]["threads"]
+    resources:
+        gpu=1,
     params:
         options=canonical(config["quality"]),
         code=code("measure_samples", "torch"),

@@ -185,7 +185,7 @@ rule train_voxelmorph:
     wildcard_constraints:
         method="voxelmorph[0-9]",
     conda:
-        "../../envs/torch.yaml"
+        with_pytorch("../../envs/torch.yaml")
     threads: lambda wildcards: network_of(wildcards.method)["threads"]
     resources:
         gpu=1,
@@ -225,7 +225,7 @@ rule register_voxelmorph:
     wildcard_constraints:
         method="voxelmorph[0-9]",
     conda:
-        "../../envs/torch.yaml"
+        with_pytorch("../../envs/torch.yaml")
     threads: lambda wildcards: network_of(wildcards.method)["threads"]
     resources:
         gpu=1,
@@ -267,7 +267,7 @@ rule train_unet:
     wildcard_constraints:
         method="unet_[a-z_]+",
     conda:
-        "../../envs/torch.yaml"
+        with_pytorch("../../envs/torch.yaml")
     threads: lambda wildcards: network_of(wildcards.method)["threads"]
     resources:
         gpu=1,
@@ -311,7 +311,7 @@ rule register_unet:
     wildcard_constraints:
         method="unet_[a-z_]+",
     conda:
-        "../../envs/torch.yaml"
+        with_pytorch("../../envs/torch.yaml")
     threads: lambda wildcards: network_of(wildcards.method)["threads"]
     resources:
         gpu=1,
@@ -350,7 +350,7 @@ rule sample_transforms:
         fold="[0-9]+",
         method="unet_[a-z_]+",
     conda:
-        "../../envs/torch.yaml"
+        with_pytorch("../../envs/torch.yaml")
     threads: lambda wildcards: network_of(wildcards.method)["threads"]
     resources:
         gpu=1,

@@ -18,7 +18,7 @@ rule train_rdnn:
     wildcard_constraints:
         part="all|half1|half2|norecurrence",
     conda:
-        "../../envs/torch.yaml"
+        with_pytorch("../../envs/torch.yaml")
     threads: config["rdnn"]["threads"]
     resources:
         gpu=1,
@@ -63,7 +63,7 @@ rule segment_rdnn:
     wildcard_constraints:
         ablation="(_norecurrence)?",
     conda:
-        "../../envs/torch.yaml"
+        with_pytorch("../../envs/torch.yaml")
     threads: config["rdnn"]["threads"]
     resources:
         gpu=1,

@@ -19,7 +19,7 @@ rule train_pgan:
     benchmark:
         "<benchmarks>/train_pgan/fold{fold}.jsonl"
     conda:
-        "../../envs/torch.yaml"
+        with_pytorch("../../envs/torch.yaml")
     threads: config["pgan"]["threads"]
     resources:
         gpu=1,
@@ -64,7 +64,7 @@ rule sample_pgan:
     benchmark:
         "<benchmarks>/sample_pgan/fold{fold}.jsonl"
     conda:
-        "../../envs/torch.yaml"
+        with_pytorch("../../envs/torch.yaml")
     threads: config["pgan"]["threads"]
     resources:
         gpu=1,
@@ -169,7 +169,7 @@ rule train_dagan:
     benchmark:
         "<benchmarks>/train_dagan/fold{fold}.jsonl"
     conda:
-        "../../envs/torch.yaml"
+        with_pytorch("../../envs/torch.yaml")
     threads: config["dagan"]["threads"]
     resources:
         gpu=1,
@@ -209,7 +209,7 @@ rule sample_dagan:
     benchmark:
         "<benchmarks>/sample_dagan/fold{fold}.jsonl"
     conda:
-        "../../envs/torch.yaml"
+        with_pytorch("../../envs/torch.yaml")
     threads: config["dagan"]["threads"]
     resources:
         gpu=1,

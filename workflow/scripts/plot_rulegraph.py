@@ -20,6 +20,8 @@ def rule_graph(snakefile, config):
         path.write_text(config)
         command = [sys.executable, "-m", "snakemake", "--snakefile", str(snakefile), "--configfile", str(path)]
         command += ["--rulegraph", "dot", "--forceall", "--nolock", "--workflow-profile", "none", "--profile", "none"]
+        # the methods have been chosen: none is left out because its program is in another environment
+        command += ["--use-conda"]
         result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode != 0:
         raise InputError(f"{snakefile}: expected a rule graph, found: {result.stderr.strip().splitlines()[-1]}")
