@@ -9,10 +9,10 @@ from conftest import SMOKE, planned, snakemake
 FIGURES = {"plot_rulegraph", "plot_cohort", "plot_augmentation", "plot_registration", "plot_comparison", "plot_losses"}
 FIGURES |= {"plot_tables", "plot_segmentation", "plot_segmentation_dice", "plot_pgan_stages", "plot_samples"}
 FIGURES |= {"plot_uncertainty"}
-FIGURES |= {"plot_robustness"}
+FIGURES |= {"plot_robustness", "plot_subjects"}
 ROBUSTNESS = {"evaluate_degraded", "report_robustness", "plot_robustness"}
 OF_SLICES = {"plot_cohort", "plot_augmentation", "plot_segmentation", "plot_pgan_stages", "plot_samples"}
-OF_SLICES |= {"plot_uncertainty"}
+OF_SLICES |= {"plot_uncertainty", "plot_subjects"}
 UNCERTAINTY = {"sample_transforms", "evaluate_uncertainty", "report_uncertainty", "plot_uncertainty"}
 AFTER_UNET = {"register_unet", "evaluate_pairs", "collect_metrics", "report_dice", "plot_registration", "plot_losses"}
 AFTER_UNET |= {"plot_comparison", "plot_tables", *UNCERTAINTY}
@@ -84,6 +84,12 @@ def test_no_methods_plan_no_degradation(project):
     preset.write_text(
         preset.read_text().replace("robustness: {methods: [syn_mi, unet_none]", "robustness: {methods: []")
     )
+    assert planned(project) == set()
+
+
+def test_settings_of_what_known_masks_and_labels_make_needless_plan_nothing(project):
+    change(project, "preprocess.bias_correction.spacing_mm", 8)
+    change(project, "propagation.spacing", 2)
     assert planned(project) == set()
 
 
