@@ -52,7 +52,38 @@ def test_real_subjects_go_all_the_way(ixi, tmp_path):
     (folder / "swapped.yaml").write_text(yaml.safe_dump(swapped))
     rules = planned(folder, "swapped.yaml")
     assert {"align_subject", "resample_bspline", "train_unet", "report_dice"} <= rules
-    assert not rules & {"get_template", "make_folds"}
+    assert not rules & {"get_template", "make_folds", "extract_brain", "propagate_labels", "correct_bias"}
+
+
+def test_heads_without_masks_and_labels_get_both_and_the_tables_say_so(ixi, tmp_path):
+    folder = copy_project(tmp_path)
+    content = overlay(ixi, labels=None, label_table=None)
+    content["preprocess"]["bias_correction"] = {"modalities": ["T1w"], "spacing_mm": 8, "iterations": [10, 10]}
+    content["propagation"] = {"spacing": 6, "iterations": [20, 10]}
+    result = run(folder, content)
+    assert result.returncode == 0, result.stdout + result.stderr
+    results = folder / "results" / "ixi"
+    written = [*results.glob("tables/*.csv"), *results.glob("metrics/*.csv")]
+    assert len(written) >= 7
+    for path in written:
+        assert (pd.read_csv(path)["dataset"] == "IXI (silver labels)").all(), path
+    table = pd.read_csv(results / "tables" / "table1.csv").set_index("method")
+    assert table.loc["syn_mi", ["diff_reference", "ci_low", "p_holm"]].isna().all()
+    assert table.loc["initial", ["diff_reference", "ci_low", "p_holm"]].notna().all()
+    assert table.loc["initial", "dice_mean"] > 0.45
+    caption = (results / "tables" / "table1.md").read_text().splitlines()[-1]
+    assert "Silver labels" in caption
+    assert "syn_mi: shown, not ranked" in caption
+    subjects = pd.read_csv(results / "metrics" / "subjects.csv")
+    assert sorted(subjects["subject"]) == SUBJECTS
+    assert (subjects["template_overlap"] > 0.85).all()
+
+    # the field is found anew, and neither the brain nor the alignment
+    content["preprocess"]["bias_correction"]["iterations"] = [20, 10]
+    (folder / "overlay.yaml").write_text(yaml.safe_dump(content))
+    rules = planned(folder, "overlay.yaml")
+    assert {"correct_bias", "normalize_intensity", "propagate_labels"} <= rules
+    assert not rules & {"extract_brain", "align_subject"}
 
 
 @pytest.mark.parametrize(

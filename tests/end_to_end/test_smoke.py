@@ -167,7 +167,7 @@ def test_uncertainty_is_measured_on_every_pair_and_maps_lie_on_the_fixed_grid(re
 
 def test_figures_are_pictures_with_their_data(results):
     figures = sorted((results / "figures").glob("*.png"))
-    assert len(figures) == 12
+    assert len(figures) == 13
     for path in [*figures, results / "tables" / "table1.png", results / "tables" / "table2.png"]:
         pixels = np.asarray(Image.open(path).convert("L"))
         assert min(pixels.shape) > 200

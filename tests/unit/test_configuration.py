@@ -100,6 +100,44 @@ def test_a_mistake_is_one_line(config, check, key, value, message):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("bids", "source", "silver"),
+    [
+        ({"mask": "m.nii", "stripped": True}, "mask", False),
+        ({"stripped": True}, "image", False),
+        ({}, "labels", False),
+        ({"labels_cover_brain": False}, "extraction", False),
+        ({"labels": None, "label_table": None}, "extraction", True),
+        ({"labels": None, "label_table": None, "stripped": True}, "image", True),
+    ],
+)
+def test_masks_and_labels_come_from_the_first_there_is(config, check, bids, source, silver):
+    config = changed(config, "bids", {**config["bids"], "root": ".", "label_table": "t.tsv", **bids})
+    config["dataset"] = "bids"
+    check(config)
+    assert configuration.mask_source(config) == source
+    assert configuration.silver(config) == silver
+    assert configuration.mask_source({**config, "dataset": "embedded"}) == "mask"
+    assert not configuration.silver({**config, "dataset": "embedded"})
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("bids.label_table", "t.tsv", r"bids\.label_table: expected null where bids\.labels is.*found t\.tsv"),
+        ("bids.reference", "T2w", r"bids\.reference: expected T1w, which brains are found and labelled in.*found T2w"),
+        ("template", {"image": "a", "mask": "b"}, r"template\.image: expected null, the template that has labels"),
+        ("registration.reference_method", "syn_mi", r"expected a method that is ranked on silver labels.*found syn_mi"),
+    ],
+)
+def test_what_silver_labels_cannot_do_is_one_line(config, check, key, value, message):
+    config["dataset"] = "bids"
+    config["bids"] |= {"root": ".", "labels": None}
+    check(config)
+    with pytest.raises(InputError, match=message):
+        check(changed(config, key, value))
+
+
 def test_a_reference_that_is_not_run_is_refused(config, check):
     with pytest.raises(InputError, match="reference_method: expected one of the methods"):
         check(changed(config, "registration.methods", ["initial", "syn_mi"]))

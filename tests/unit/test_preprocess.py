@@ -4,6 +4,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from conftest import ROOT
 from scipy import ndimage
 
 from ganreg.errors import InputError
@@ -131,17 +132,41 @@ def test_a_second_scan_of_one_head_is_taken_and_one_that_cannot_be_is_refused(br
         align.require_same_head(fixed, mask, second_scan(brain), away, "t2")
 
 
-@pytest.mark.parametrize("name", ["cerebra", "dlmuse"])
-def test_shipped_label_tables_mirror_left_and_right(name, root):
-    table = labels.read_table(root / "resources" / "labels" / f"{name}.tsv")
-    listed = labels.structures(table).set_index("index")
-    assert 30 <= len(listed) <= 40
+TABLES = sorted((ROOT / "resources" / "labels").glob("*.tsv"))
+assert len(TABLES) >= 5
+
+
+@pytest.mark.parametrize("path", TABLES, ids=lambda path: path.stem)
+def test_shipped_label_tables_mirror_left_and_right(path):
+    listed = labels.structures(labels.read_table(path)).set_index("index")
+    assert 28 <= len(listed) <= 40
     assert (listed["mirror"] > 0).all()
     assert (listed.loc[listed["mirror"], "mirror"].to_numpy() == listed.index).all()
     for index, row in listed.iterrows():
         other = listed.loc[row["mirror"], "name"]
         swapped = row["name"].replace("left", "\0").replace("right", "left").replace("\0", "right")
         assert other == swapped, index
+
+
+@pytest.mark.parametrize(
+    ("name", "count", "cortex"),
+    [
+        ("freesurfer", 119, {1024: "left frontal cortex", 2035: "right insular cortex"}),
+        ("synthseg", 32, {3: "left cerebral cortex", 42: "right cerebral cortex"}),
+        ("transmorph", 119, {1024: "left cerebral cortex", 42: "right cerebral cortex", 24: "cerebrospinal fluid"}),
+    ],
+)
+def test_freesurfers_numbers_become_its_structures(name, count, cortex, root):
+    table = labels.read_table(root / "resources" / "labels" / f"{name}.tsv")
+    assert len(table) == count
+    known = {10: "left thalamus", 49: "right thalamus", 17: "left hippocampus", 53: "right hippocampus"}
+    known |= {14: "third ventricle", 16: "brain stem", 28: "left ventral diencephalon", 58: labels.REST, **cortex}
+    found = labels.to_structures(np.array([*known]), table, np.ones(len(known), bool))
+    names = labels.structures(table).set_index("index")["name"]
+    assert names[found].tolist() == [*known.values()]
+    if name == "transmorph":
+        # the structures over which TransMorph's Dice is, and the rest
+        assert len(names) == 30 + 1
 
 
 def test_labels_become_structures_and_the_rest_of_the_brain(tmp_path):

@@ -8,7 +8,7 @@ from ganreg.errors import InputError
 from ganreg.evaluate import tables
 
 OPTIONS = {"bootstrap": 500, "seed": 1}
-INFO = {"dataset": "d", "task": "t", "folds_hash": "h", "unlabelled": set()}
+INFO = {"dataset": "d", "task": "t", "folds_hash": "h", "unlabelled": set(), "unranked": set()}
 PAPER = pd.DataFrame({"method": ["syn_mi"], "dice_mean": [0.776]})
 
 
@@ -44,6 +44,22 @@ def test_a_subject_is_the_mean_of_its_structures_then_of_its_pairs():
     means = tables.subject_means(long_table({"m": values}), "dice")
     assert means["m"][1, "a"] == pytest.approx((0.6 + 1.0) / 2)
     assert means["m"][1, "b"] == pytest.approx(0.8)
+
+
+def test_a_method_that_is_not_ranked_is_shown_and_counts_in_no_comparison():
+    methods = ["syn_mi", "greedy_nmi", "unet_none"]
+    frame = long_table({"syn_mi": two_folds(-0.1), "greedy_nmi": two_folds(-0.2), "unet_none": two_folds()})
+    ranked, shown = (
+        tables.table1(frame, pair_table(methods), methods, "unet_none", {**INFO, **more}, PAPER, OPTIONS)
+        for more in ({}, {"unranked": ["syn_mi"]})
+    )
+    ranked, shown = ranked.set_index("method"), shown.set_index("method")
+    comparison = ["diff_reference", "ci_low", "ci_high", "p_holm", "effect_size"]
+    assert ranked.loc["syn_mi", ["diff_reference", "p_holm"]].notna().all()
+    assert shown.loc["syn_mi", comparison].isna().all()
+    assert shown.loc["syn_mi", "dice_mean"] == ranked.loc["syn_mi", "dice_mean"]
+    # Holm's correction is for one comparison then, not for two
+    assert shown.loc["greedy_nmi", "p_holm"] == pytest.approx(ranked.loc["greedy_nmi", "p_holm"] / 2)
 
 
 def test_table1_difference_is_reference_minus_method():

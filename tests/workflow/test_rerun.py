@@ -13,6 +13,7 @@ RESULTS = "results/smoke"
 # groups of rules that stand or fall together; each line of the contract is a union of some
 COHORT = {"get_cohort"}
 PREPROCESSING = {"align_subject", "normalize_intensity", "resample_bspline", "list_subjects"}
+PREPROCESSING |= {"measure_subjects", "plot_subjects"}
 FOLDS = {"make_folds"}
 RDNN = {"train_rdnn", "segment_rdnn", "evaluate_segmentation", "plot_segmentation", "plot_segmentation_dice"}
 PGAN = {"train_pgan", "sample_pgan", "plot_pgan_stages", "plot_samples"}
@@ -46,7 +47,7 @@ AFTER_COHORT = COHORT | PREPROCESSING | PICTURES | AFTER_FOLDS - FOLDS
 AFTER_TEMPLATE = {"get_template"} | AFTER_COHORT | MADE_PATIENTS | PATIENTS
 
 OF_SLICES = {"plot_cohort", "plot_augmentation", "plot_segmentation", "plot_pgan_stages", "plot_samples"}
-OF_SLICES |= {"plot_uncertainty", "plot_registration", "plot_patients"}
+OF_SLICES |= {"plot_uncertainty", "plot_registration", "plot_patients", "plot_subjects"}
 FIGURES = OF_SLICES | {"plot_rulegraph", "plot_comparison", "plot_losses", "plot_tables", "plot_segmentation_dice"}
 FIGURES |= {"plot_robustness"}
 
@@ -248,6 +249,11 @@ CHANGED_LOGIC = {
     ),
     "scripts/plot_tables.py": ('"Dice",', '"Overlap",', {"plot_tables"}),
 }
+
+
+def test_settings_of_what_known_masks_and_labels_make_needless_plan_nothing(project):
+    change(project, {"preprocess.bias_correction.spacing_mm": 8, "propagation.spacing": 2})
+    assert planned(project) == set()
 
 
 @pytest.mark.parametrize("name", CHANGED_LOGIC)

@@ -52,6 +52,49 @@ def canonical(block):
     return json.dumps(block, sort_keys=True, separators=(",", ":"))
 
 
+def mask_source(config):
+    """Where brain masks come from: files (`mask`), stripped images (`image`), `labels`, or brain `extraction`."""
+    bids = config["bids"]
+    if config["dataset"] == "embedded" or bids["mask"]:
+        return "mask"
+    if bids["stripped"]:
+        return "image"
+    return "labels" if bids["labels"] and bids["labels_cover_brain"] else "extraction"
+
+
+def silver(config):
+    """Whether labels are silver: carried over from the template by SyN, because there are none."""
+    return config["dataset"] == "bids" and not config["bids"]["labels"]
+
+
+def makes_labels(method):
+    """Whether a method is of the kind that makes silver labels: it is shown on them, but not ranked."""
+    return method.startswith("syn_")
+
+
+def _validate_bids(config):
+    """Check the block `bids` and what depends on where masks and labels come from."""
+    bids = config["bids"]
+    if not bids["root"]:
+        raise InputError("config: bids.root: expected the path of a BIDS folder, found null")
+    if not silver(config) and not bids["label_table"]:
+        raise InputError("config: bids.label_table: expected the path of a dseg.tsv, found null")
+    if bids["reference"] != "T1w" and (silver(config) or mask_source(config) == "extraction"):
+        message = "expected T1w, which brains are found and labelled in, or bids.mask and bids.labels"
+        raise InputError(f"config: bids.reference: {message}, found {bids['reference']}")
+    if silver(config):
+        if bids["label_table"]:
+            message = "expected null where bids.labels is: silver labels have their own"
+            raise InputError(f"config: bids.label_table: {message}, found {bids['label_table']}")
+        if config["template"]["image"]:
+            message = "expected null, the template that has labels, where bids.labels is null"
+            raise InputError(f"config: template.image: {message}, found {config['template']['image']}")
+        if makes_labels(config["registration"]["reference_method"]):
+            message = "expected a method that is ranked on silver labels, which SyN made"
+            found = config["registration"]["reference_method"]
+            raise InputError(f"config: registration.reference_method: {message}, found {found}")
+
+
 def _one_line(error):
     place = ".".join(str(part) for part in error.absolute_path) or "top level"
     if error.validator == "additionalProperties":
@@ -94,13 +137,8 @@ def validate(config, schema_path):
         raise InputError(f"config: split.training_sizes: expected {missing} among registration.methods, found none")
     if strangers := [each for each in config["robustness"]["methods"] if each not in registration["methods"]]:
         raise InputError(f"config: robustness.methods: expected some of registration.methods, found {strangers[0]}")
-    if config["dataset"] == "bids" and not config["bids"]["root"]:
-        raise InputError("config: bids.root: expected the path of a BIDS folder, found null")
-    if config["dataset"] == "bids" and not config["bids"]["label_table"]:
-        raise InputError("config: bids.label_table: expected the path of a dseg.tsv, found null")
-    bids = config["bids"]
-    if config["dataset"] == "bids" and not (bids["mask"] or bids["stripped"] or bids["labels_cover_brain"]):
-        raise InputError("config: bids: expected a mask, stripped images or labels that cover the brain, found none")
+    if config["dataset"] == "bids":
+        _validate_bids(config)
     for suffix, pattern in config["dicom"]["series"].items():
         try:
             re.compile(pattern or "")

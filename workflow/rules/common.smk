@@ -73,6 +73,13 @@ else:
         logger.warning(f"No {modality}: left out {', '.join(f'sub-{subject}' for subject in lacking)}.")
     LABEL_TABLE = config["bids"]["label_table"]
     DATASET = config["bids"]["name"]
+SILVER = configuration.silver(config)
+if SILVER:
+    LABEL_TABLE = project_file("resources", "labels", "cerebra.tsv")
+    DATASET = f"{DATASET} (silver labels)"
+MASK_SOURCE = configuration.mask_source(config)
+# MR images are corrected, counts and Hounsfield units are not
+CORRECTED = [modality for modality in MODALITIES if modality in config["preprocess"]["bias_correction"]["modalities"]]
 ATLAS = [TASK["atlas"]] if TASK["pairs"] == "atlas_to_subject" else []
 # the atlas is preprocessed like a subject, but never in a fold
 FOLD_SUBJECTS = [subject for subject in SUBJECTS if subject not in ATLAS]
@@ -89,6 +96,8 @@ if not programs.find("reg_f3d") and "conda" not in str(workflow.deployment_setti
     if left_out := [method for method in METHODS if method.startswith("niftyreg")]:
         logger.warning(f"NiftyReg is not installed: left out {', '.join(left_out)} (`make setup` builds it).")
         METHODS = [method for method in METHODS if method not in left_out]
+# SyN made the silver labels: it is shown on them, but not ranked
+UNRANKED = [method for method in METHODS if SILVER and configuration.makes_labels(method)]
 SYN = [method for method in METHODS if method.startswith("syn_")]
 BATCHED = [method for method in METHODS if method.startswith(("syn_", "niftyreg_", "greedy_", "convexadam_"))]
 VOXELMORPH = [method for method in METHODS if method.startswith("voxelmorph")]
@@ -126,6 +135,7 @@ wildcard_constraints:
     # a fold, or a fold with a subset of its training subjects: 1n3
     fold="[0-9]+(n[0-9]+)?",
     batch="[0-9]+",
+    modality="[A-Za-z0-9]+",
     method="[a-z0-9_]+",
 
 
@@ -140,7 +150,15 @@ def with_pytorch(env):
 
 
 def raw_file(subject, kind):
-    """A subject's raw file. Kinds: a modality, labels, mask (an empty list where there is none)."""
+    """A subject's raw file. Kinds: a modality, labels, mask (an empty list where there is none).
+
+    Labels and masks that have to be found are those that were found.
+    """
+    found = f"<results>/preprocess/sub-{subject}/anat/sub-{subject}_space-{REFERENCE}"
+    if kind == "labels" and SILVER:
+        return f"{found}_desc-silver_dseg.nii.gz"
+    if kind == "mask" and MASK_SOURCE == "extraction":
+        return f"{found}_desc-extracted_mask.nii.gz"
     if EMBEDDED:
         truth = f"<results>/bids/derivatives/truth/sub-{subject}/anat/sub-{subject}"
         derived = {"labels": f"{truth}_dseg.nii.gz", "mask": f"{truth}_desc-brain_mask.nii.gz"}
@@ -152,6 +170,13 @@ def raw_file(subject, kind):
 def raw(*kinds):
     """Input function of `raw_file` for the wildcard `subject`."""
     return lambda wildcards: [path for kind in kinds if (path := raw_file(wildcards.subject, kind))]
+
+
+def corrected(modality):
+    """A subject's image (wildcard), without its bias field where that is asked for."""
+    if modality in CORRECTED:
+        return preprocessed(f"desc-corrected_{modality}.nii.gz")
+    return raw_file("{subject}", modality)
 
 
 def preprocessed(name, subjects=None):

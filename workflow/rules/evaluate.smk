@@ -264,6 +264,8 @@ rule report_dice:
             {
                 "dataset": DATASET,
                 "simulated": EMBEDDED,
+                "silver": SILVER,
+                "unranked": UNRANKED,
                 "task": f"{TASK['pairs']} {TASK['moving']} to {TASK['fixed']}",
                 "methods": METHODS,
                 "reference_method": config["registration"]["reference_method"],

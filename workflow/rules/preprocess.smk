@@ -1,13 +1,35 @@
 # Raw BIDS to the working grid.
 
 
+rule extract_brain:
+    """Find the brain in a whole head, where nothing else says where it is."""
+    input:
+        image=raw(REFERENCE),
+    output:
+        preprocessed(f"space-{REFERENCE}_desc-extracted_mask.nii.gz"),
+    log:
+        "<logs>/extract_brain/{subject}.log",
+    benchmark:
+        "<benchmarks>/extract_brain/{subject}.jsonl"
+    conda:
+        "../../envs/deepbet.yaml"
+    params:
+        code=code("extract_brain", "deepbet"),
+    shell:
+        """
+        python "$SCRIPTS/extract_brain.py" \
+            --image {input.image:q} \
+            --output {output:q} \
+            > {log:q} 2>&1
+        """
+
+
 rule align_subject:
     """Find the brain mask, the rigid alignment between modalities and the affine to the template."""
     input:
         reference=raw(REFERENCE),
         others=raw(*OTHERS),
-        labels=raw("labels"),
-        mask=raw("mask"),
+        brain=raw("labels" if MASK_SOURCE == "labels" else "mask"),
         template="<results>/template",
     output:
         mask=preprocessed(f"space-{REFERENCE}_desc-brain_mask.nii.gz"),
@@ -21,16 +43,15 @@ rule align_subject:
         "../../envs/imaging.yaml"
     params:
         # simulated images are of one head; of others' the modalities may be of two
-        options=canonical({"stripped": not EMBEDDED and config["bids"]["stripped"], "strangers": not EMBEDDED}),
+        options=canonical({"mask_source": MASK_SOURCE, "strangers": not EMBEDDED}),
         code=code("align_subject", "imaging"),
     shell:
         """
-        mask={input.mask:q}
+        brain={input.brain:q}
         python "$SCRIPTS/align_subject.py" \
             --options {params.options:q} \
             --reference {input.reference:q} \
-            --labels {input.labels:q} \
-            ${{mask:+--mask "$mask"}} \
+            ${{brain:+--brain "$brain"}} \
             --template {input.template:q}/template_T1w.nii.gz \
             --output-mask {output.mask:q} \
             --output-affine {output.affine:q} \
@@ -40,11 +61,45 @@ rule align_subject:
         """
 
 
+rule correct_bias:
+    """Divide an MR image by its bias field."""
+    input:
+        image=lambda wildcards: raw_file(wildcards.subject, wildcards.modality),
+        mask=preprocessed(f"space-{REFERENCE}_desc-brain_mask.nii.gz"),
+        rigid=lambda wildcards: (
+            []
+            if wildcards.modality == REFERENCE
+            else preprocessed(f"from-{REFERENCE}_to-{wildcards.modality}_xfm.txt", [wildcards.subject])
+        ),
+    output:
+        preprocessed("desc-corrected_{modality}.nii.gz"),
+    log:
+        "<logs>/correct_bias/{subject}_{modality}.log",
+    benchmark:
+        "<benchmarks>/correct_bias/{subject}_{modality}.jsonl"
+    conda:
+        "../../envs/imaging.yaml"
+    params:
+        options=canonical({k: v for k, v in config["preprocess"]["bias_correction"].items() if k != "modalities"}),
+        code=code("correct_bias", "imaging"),
+    shell:
+        """
+        rigid={input.rigid:q}
+        python "$SCRIPTS/correct_bias.py" \
+            --options {params.options:q} \
+            --image {input.image:q} \
+            --mask {input.mask:q} \
+            ${{rigid:+--rigid "$rigid"}} \
+            --output {output:q} \
+            > {log:q} 2>&1
+        """
+
+
 rule normalize_intensity:
     """Z-score each modality over the brain mask (Eq. 1)."""
     input:
         mask=preprocessed(f"space-{REFERENCE}_desc-brain_mask.nii.gz"),
-        images=raw(*MODALITIES),
+        images=[corrected(modality) for modality in MODALITIES],
         rigid=[preprocessed(f"from-{REFERENCE}_to-{modality}_xfm.txt") for modality in OTHERS],
     output:
         images=[preprocessed(f"desc-normalized_{modality}.nii.gz") for modality in MODALITIES],
@@ -63,6 +118,35 @@ rule normalize_intensity:
             --images {input.images:q} \
             --rigid {input.rigid:q} \
             --outputs {output.images:q} \
+            > {log:q} 2>&1
+        """
+
+
+rule propagate_labels:
+    """Carry the template's labels to a subject that has none: silver labels."""
+    input:
+        template="<results>/template",
+        image=preprocessed(f"desc-normalized_{REFERENCE}.nii.gz"),
+        affine=preprocessed(f"from-template_to-{REFERENCE}_xfm.txt"),
+    output:
+        preprocessed(f"space-{REFERENCE}_desc-silver_dseg.nii.gz"),
+    log:
+        "<logs>/propagate_labels/{subject}.log",
+    benchmark:
+        "<benchmarks>/propagate_labels/{subject}.jsonl"
+    conda:
+        "../../envs/ants.yaml"
+    params:
+        options=canonical(config["propagation"]),
+        code=code("propagate_labels", "ants"),
+    shell:
+        """
+        python "$SCRIPTS/propagate_labels.py" \
+            --options {params.options:q} \
+            --template {input.template:q} \
+            --image {input.image:q} \
+            --affine {input.affine:q} \
+            --output {output:q} \
             > {log:q} 2>&1
         """
 
@@ -136,6 +220,31 @@ rule list_subjects:
         """
         python "$SCRIPTS/list_subjects.py" \
             --files {input:q} \
+            --output {output:q} \
+            > {log:q} 2>&1
+        """
+
+
+rule measure_subjects:
+    """Overlap of each preprocessed brain with the template's, and which stand out."""
+    input:
+        template="<results>/template",
+        masks=preprocessed("desc-brain_mask.nii.gz", ALL_SUBJECTS),
+    output:
+        "<results>/metrics/subjects.csv",
+    log:
+        "<logs>/measure_subjects.log",
+    conda:
+        "../../envs/imaging.yaml"
+    params:
+        options=canonical({"dataset": DATASET}),
+        code=code("measure_subjects", "imaging"),
+    shell:
+        """
+        python "$SCRIPTS/measure_subjects.py" \
+            --options {params.options:q} \
+            --template-mask {input.template:q}/template_mask.nii.gz \
+            --masks {input.masks:q} \
             --output {output:q} \
             > {log:q} 2>&1
         """

@@ -14,6 +14,9 @@ rule plot_rulegraph:
         # what the graph follows from; the rules are all known once the Snakefile is read
         options=lambda wildcards: plot_options(
             dataset=config["dataset"],
+            mask_source=MASK_SOURCE,
+            silver=SILVER,
+            corrected=CORRECTED,
             methods=METHODS,
             pairs=TASK["pairs"],
             uncertain=UNCERTAIN,
@@ -285,6 +288,34 @@ rule plot_losses:
         """
 
 
+rule plot_subjects:
+    """Draw every preprocessed subject in the template's space: the contact sheet."""
+    input:
+        images=preprocessed(f"desc-preproc_{TASK['fixed']}.nii.gz", ALL_SUBJECTS),
+        masks=preprocessed("desc-brain_mask.nii.gz", ALL_SUBJECTS),
+        measured="<results>/metrics/subjects.csv",
+    output:
+        png=report("<results>/figures/fig16_subjects.png", caption="../report/subjects.rst", category="Figures"),
+        others=multiext("<results>/figures/fig16_subjects", ".svg", ".csv"),
+    log:
+        "<logs>/plot_subjects.log",
+    conda:
+        "../../envs/report.yaml"
+    params:
+        options=plot_options("slice"),
+        code=code("plot_subjects", "report"),
+    shell:
+        """
+        python "$SCRIPTS/plot_subjects.py" \
+            --options {params.options:q} \
+            --images {input.images:q} \
+            --masks {input.masks:q} \
+            --measured {input.measured:q} \
+            --output {output.png:q} \
+            > {log:q} 2>&1
+        """
+
+
 rule plot_training_sizes:
     """Draw Dice against the number of training subjects (Fig. 13)."""
     input:
@@ -456,6 +487,7 @@ rule figures:
     input:
         rules.plot_rulegraph.output,
         rules.plot_cohort.output,
+        rules.plot_subjects.output,
         rules.plot_augmentation.output,
         [*rules.plot_segmentation.output, *rules.plot_segmentation_dice.output] if KINDS else [],
         [*rules.plot_pgan_stages.output, *rules.plot_samples.output] if "pgan" in KINDS else [],

@@ -12,16 +12,17 @@ BRAIN_LITRES = (0.6, 2.2)
 
 
 def find_mask(args, reference):
-    """Brain mask on the reference image's grid: its own file, else a stripped image's, else the labels'."""
-    if args.mask:
-        image, path = io.load(args.mask), args.mask
-        mask = np.asarray(image.dataobj) > 0.5
-    elif args.options["stripped"]:
+    """Brain mask on the reference image's grid: from a mask, from labels that cover the brain, or where it is not 0."""
+    source = args.options["mask_source"]
+    if source == "image":
         image, path = reference, args.reference
         mask = np.asarray(reference.dataobj) > 0
-    else:
-        image, path = io.load_labels(args.labels), args.labels
+    elif source == "labels":
+        image, path = io.load_labels(args.brain), args.brain
         mask = labels.brain_mask(np.asarray(image.dataobj))
+    else:
+        image, path = io.load(args.brain), args.brain
+        mask = np.asarray(image.dataobj) > 0.5
     io.require_same_grid(reference, args.reference, image, path)
     litres = mask.sum() * abs(np.linalg.det(image.affine[:3, :3])) / 1e6
     if not BRAIN_LITRES[0] <= litres <= BRAIN_LITRES[1]:
@@ -31,8 +32,8 @@ def find_mask(args, reference):
 
 
 def main(argv=None):
-    parser = cli.add_paths(cli.parser(__doc__), "reference", "labels", "template", "output_mask", "output_affine")
-    parser.add_argument("--mask", help="brain mask, where there is one")
+    parser = cli.add_paths(cli.parser(__doc__), "reference", "template", "output_mask", "output_affine")
+    parser.add_argument("--brain", help="brain mask, or labels that cover the brain; none for a stripped image")
     parser.add_argument("--others", nargs="*", default=[], help="the other modalities' images")
     parser.add_argument("--output-rigid", nargs="*", default=[], help="one for each of the others")
     args = parser.parse_args(argv)

@@ -6,7 +6,6 @@ import numpy as np
 
 from ganreg import cli, io
 from ganreg.preprocess import normalize, resample
-from ganreg.spatial import itk
 
 
 def main(argv=None):
@@ -16,15 +15,9 @@ def main(argv=None):
     )
     args = parser.parse_args(argv)
     brain = io.load_labels(args.mask)
-    for index, (path, output) in enumerate(zip(args.images, args.outputs, strict=True)):
+    for path, output, rigid in zip(args.images, args.outputs, [None, *args.rigid], strict=True):
         image = io.load_image(path)
-        if index == 0:
-            io.require_same_grid(brain, args.mask, image, path)
-            mask = np.asarray(brain.dataobj) > 0
-        else:
-            # image points to reference points: the mask is carried over by the head's own movement
-            transform = itk.to_transform(np.linalg.inv(np.loadtxt(args.rigid[index - 1])))
-            mask = resample.resample_mask(brain, transform, image)
+        mask = resample.carry_mask(brain, args.mask, image, path, rigid)
         io.save(output, normalize.zscore(np.asarray(image.dataobj), mask, path), image.affine)
 
 

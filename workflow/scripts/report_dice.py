@@ -8,6 +8,7 @@ from ganreg import cli, io, manifest
 from ganreg.evaluate import tables
 
 SIMULATED = "Simulated cohort: the numbers say how methods compare on it, not how they do on patients."
+SILVER = "Silver labels: carried over from the ICBM-152 template by SyN, not drawn on these subjects."
 
 
 def main(argv=None):
@@ -21,12 +22,15 @@ def main(argv=None):
     under_trained = sorted({model["method"] for model in trained if model["under_trained"]})
     info = {key: options[key] for key in ("dataset", "task")}
     info |= {"folds_hash": io.read_json(args.folds)["hash"], "unlabelled": unlabelled}
+    info["unranked"] = options["unranked"]
     methods, reference = options["methods"], options["reference_method"]
     paper = pd.read_csv(args.paper)
     first = tables.table1(structures, pairs, methods, reference, info, paper, options["evaluation"])
     second = tables.table2(structures, methods, options["dataset"], paper)
 
-    notes = [SIMULATED] if options["simulated"] else []
+    notes = [SIMULATED] * options["simulated"] + [SILVER] * options["silver"]
+    if options["unranked"]:
+        notes.append(f"SyN made them, so {', '.join(options['unranked'])}: shown, not ranked.")
     notes.append(
         f"Measured on the test subjects of {len(second.filter(like='fold_').columns)} folds ({info['folds_hash']})."
     )

@@ -95,7 +95,8 @@ def table1(structures, pairs, methods, reference, info, paper, options):
     methods : list of str, the order of the lines
     reference : str, the method that others are compared with: difference = reference - method
     info : dict
-        `dataset`, `task`, `folds_hash`, `unlabelled` (methods whose loss has no Dice term).
+        `dataset`, `task`, `folds_hash`, `unlabelled` (methods whose loss has no Dice term), `unranked` (methods that
+        are shown without comparison, since their like made the labels).
     paper : pandas.DataFrame with method, dice_mean
     options : dict, block `evaluation`
 
@@ -116,7 +117,8 @@ def table1(structures, pairs, methods, reference, info, paper, options):
         row |= {"folds_hash": info["folds_hash"], "dice_mean": dice[method].mean()}
         row |= {"dice_sd_subjects": dice[method].std(ddof=1), "dice_sd_structures": own["dice"].std(ddof=1)}
         nothing = dict.fromkeys(["diff_reference", "ci_low", "ci_high", "p_holm", "effect_size"], np.nan)
-        row |= nothing if method == reference else _comparison(dice[reference], dice[method], options)
+        unranked = method == reference or method in info["unranked"]
+        row |= nothing if unranked else _comparison(dice[reference], dice[method], options)
         row |= {"hd95_mm": hd95[method].mean(), "ndv_percent": regularity["ndv_percent"].mean()}
         row |= {
             "folded_percent": regularity["folded_forward_percent"].mean(),

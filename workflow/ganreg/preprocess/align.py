@@ -4,7 +4,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from ganreg.errors import InputError
-from ganreg.spatial.itk import affine_matrix, to_sitk
+from ganreg.spatial.itk import affine_matrix, shrink_factors, to_sitk
 
 SEED = 1
 # spacings at the finest level: linear transforms need no more
@@ -16,19 +16,23 @@ FIELD_OF_VIEW = 0.5
 VOLUME_RATIO = (0.7, 1.43)
 # around the brain, for the skull to count
 AROUND_MM = 15
+# further than heads move between two scans of a session; what is further apart is aligned again until it moves no more
+FAR_MM = 15
+SETTLED_MM = 1
+MOST_STARTS = 6
 
 
-def _registration(shrink_factors, smoothing_mm, iterations):
+def _registration(shrinks, smoothing_mm, iterations):
     method = sitk.ImageRegistrationMethod()
     method.SetMetricAsMattesMutualInformation(32)
     method.SetMetricSamplingStrategy(method.RANDOM)
-    method.SetMetricSamplingPercentagePerLevel([0.5, 0.15][: len(shrink_factors)], SEED)
+    method.SetMetricSamplingPercentagePerLevel([0.5, 0.15][: len(shrinks)], SEED)
     method.SetInterpolator(sitk.sitkLinear)
     method.SetOptimizerAsRegularStepGradientDescent(
         learningRate=2.0, minStep=1e-3, numberOfIterations=iterations, relaxationFactor=0.6
     )
     method.SetOptimizerScalesFromPhysicalShift()
-    method.SetShrinkFactorsPerLevel(shrink_factors)
+    method.SetShrinkFactorsPerLevel(shrinks)
     method.SetSmoothingSigmasPerLevel(smoothing_mm)
     method.SmoothingSigmasAreSpecifiedInPhysicalUnitsOn()
     return method
@@ -38,7 +42,7 @@ def _execute(method, fixed, moving, initial, name):
     method.SetInitialTransform(initial, inPlace=False)
     try:
         # a composite of one linear transform comes back
-        return method.Execute(fixed, sitk.BinShrink(moving, _shrink(moving, MOVING_MM)))
+        return method.Execute(fixed, sitk.BinShrink(moving, shrink_factors(moving, MOVING_MM)))
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[-1]
         raise InputError(f"{name}: expected an image that can be aligned, found: {reason}") from None
@@ -49,13 +53,24 @@ def _brain(image, mask):
     return to_sitk(data if mask is None else np.where(mask, data, 0), image.affine)
 
 
-def _shrink(image, target_mm):
-    """Shrink factors per axis so that the spacing comes near `target_mm`, and so on for thick slices."""
-    return [max(1, round(target_mm / spacing)) for spacing in image.GetSpacing()]
+def _coarsened(image):
+    """An image at about `COARSE_MM`: of each block the middle voxel, or the mean where an even block has no middle."""
+    factors = shrink_factors(image, COARSE_MM)
+    odd, even = [f if f % 2 else 1 for f in factors], [1 if f % 2 else f for f in factors]
+    return sitk.BinShrink(sitk.Shrink(image, odd), even)
+
+
+def _furthest(first, second, centre):
+    """How far apart (mm) two rigid transforms carry points of a head: 100 mm from its centre along each axis."""
+    points = [np.add(centre, offset) for offset in [*100 * np.eye(3), *-100 * np.eye(3)]]
+    return max(np.linalg.norm(np.subtract(first.TransformPoint(p), second.TransformPoint(p))) for p in points)
 
 
 def align_rigid(fixed, moving, moving_name):
-    """Rigid transform of one head between two scans, by mutual information.
+    """Rigid transform of one head between two scans of any contrast, by mutual information.
+
+    Starts where the scanner's coordinates put the heads, and, where the images' centres lie far apart in them, also
+    with one centre on the other; the start that ends with more mutual information wins.
 
     Parameters
     ----------
@@ -67,14 +82,29 @@ def align_rigid(fixed, moving, moving_name):
     -------
     SimpleITK.Euler3DTransform
         Maps fixed points to moving points (LPS, mm).
+
+    Raises
+    ------
+    InputError
+        If the optimisation fails.
     """
     first, second = _brain(fixed, None), _brain(moving, None)
-    initial = sitk.Euler3DTransform()
-    size = np.array(first.GetSize()) - 1
-    initial.SetCenter(first.TransformContinuousIndexToPhysicalPoint((size / 2).tolist()))
-    shrunk = sitk.BinShrink(first, _shrink(first, COARSE_MM))
-    result = _execute(_registration([2, 1], [3, 1.5], 100), shrunk, second, initial, moving_name)
-    return sitk.Euler3DTransform(sitk.CompositeTransform(result).GetBackTransform())
+    shrunk = _coarsened(first)
+    centres = [image.TransformContinuousIndexToPhysicalPoint([(n - 1) / 2 for n in image.GetSize()])
+               for image in (first, second)]  # fmt: skip
+    shift = np.subtract(centres[1], centres[0])
+    ends = []
+    for translation in [(0.0, 0.0, 0.0), shift.tolist()][: 2 if np.linalg.norm(shift) > FAR_MM else 1]:
+        end = sitk.Euler3DTransform(centres[0], 0.0, 0.0, 0.0, translation)
+        for number in range(MOST_STARTS):
+            start, method = end, _registration([2, 1], [3, 1.5], 100)
+            result = _execute(method, shrunk, second, start, moving_name)
+            end = sitk.Euler3DTransform(sitk.CompositeTransform(result).GetBackTransform())
+            # the steps only ever get shorter: after a long way they are too short for the rest of it
+            if _furthest(start, end, centres[0]) <= (SETTLED_MM if number else FAR_MM):
+                break
+        ends.append((method.GetMetricValue(), end))
+    return min(ends, key=lambda each: each[0])[1]
 
 
 def align_affine(template, template_affine, image, mask, name):
@@ -99,7 +129,7 @@ def align_affine(template, template_affine, image, mask, name):
         If the optimisation fails, or its result changes volume by more than a factor of 2.5.
     """
     fixed, moving = to_sitk(template.astype(np.float32), template_affine), _brain(image, mask)
-    shrunk = sitk.BinShrink(fixed, _shrink(fixed, COARSE_MM))
+    shrunk = _coarsened(fixed)
     initial = sitk.CenteredTransformInitializer(
         shrunk, moving, sitk.Euler3DTransform(), sitk.CenteredTransformInitializerFilter.MOMENTS
     )
@@ -146,8 +176,7 @@ def require_same_head(fixed, mask, moving, rigid, moving_name):
     if held < FIELD_OF_VIEW:
         message = f"expected at least {FIELD_OF_VIEW:.0%} of the brain in its field of view, found {held:.0%}"
         raise InputError(f"{moving_name}: {message}: it may be of somebody else, or not aligned")
-    shrink = _shrink(first, COARSE_MM)
-    around = sitk.BinShrink(to_sitk(mask.astype(np.float32), fixed.affine), shrink) > 0.5
+    around = _coarsened(to_sitk(mask.astype(np.float32), fixed.affine)) > 0.5
     around = sitk.BinaryDilate(around, [round(AROUND_MM / spacing) for spacing in around.GetSpacing()])
     method = _registration([2, 1], [3, 1.5], 100)
     method.SetMetricFixedMask(around)
@@ -155,7 +184,7 @@ def require_same_head(fixed, mask, moving, rigid, moving_name):
     initial.SetCenter(rigid.GetCenter())
     initial.SetMatrix(rigid.GetMatrix())
     initial.SetTranslation(rigid.GetTranslation())
-    result = _execute(method, sitk.BinShrink(first, shrink), second, initial, moving_name)
+    result = _execute(method, _coarsened(first), second, initial, moving_name)
     ratio = sitk.Similarity3DTransform(sitk.CompositeTransform(result).GetBackTransform()).GetScale() ** 3
     if not VOLUME_RATIO[0] < ratio < VOLUME_RATIO[1]:
         message = f"expected a brain of the other scan's size, found {ratio:.2f} of its volume"

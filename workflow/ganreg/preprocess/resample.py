@@ -4,7 +4,8 @@ import numpy as np
 import SimpleITK as sitk
 from scipy import ndimage
 
-from ganreg.spatial.itk import from_sitk, to_sitk
+from ganreg import io
+from ganreg.spatial.itk import from_sitk, to_sitk, to_transform
 
 # full width at half maximum of a Gaussian in units of its standard deviation
 FWHM = 2.3548
@@ -110,3 +111,27 @@ def resample_mask(mask, transform, image):
     share = to_sitk(np.asarray(mask.dataobj, dtype=np.float32), mask.affine)
     reference = _reference(image.shape, image.affine)
     return from_sitk(sitk.Resample(share, reference, transform, sitk.sitkLinear, 0.0, sitk.sitkFloat32)) >= 0.5
+
+
+def carry_mask(mask, mask_path, image, path, rigid=None):
+    """A reference image's mask on an image of the same head, moved by the head's own movement.
+
+    Parameters
+    ----------
+    mask, image : nibabel.Nifti1Image
+    mask_path, path : Path, named in errors
+    rigid : Path of the reference-to-image matrix; None: the image is the reference itself
+
+    Returns
+    -------
+    bool array of the image's shape
+
+    Raises
+    ------
+    InputError
+        If the image is the reference and its grid is not the mask's.
+    """
+    if rigid is None:
+        io.require_same_grid(mask, mask_path, image, path)
+        return np.asarray(mask.dataobj) > 0
+    return resample_mask(mask, to_transform(np.linalg.inv(np.loadtxt(rigid))), image)

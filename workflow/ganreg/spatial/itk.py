@@ -30,6 +30,11 @@ def affine_of(image):
     return LPS @ lps
 
 
+def shrink_factors(image, target_mm):
+    """Shrink factors per axis so that the spacing comes near `target_mm`, and so on for thick slices."""
+    return [max(1, round(target_mm / spacing)) for spacing in image.GetSpacing()]
+
+
 def affine_matrix(transform):
     """RAS world matrix (4, 4) of a linear SimpleITK transform, which maps fixed points to moving points."""
     origin = np.array(transform.TransformPoint((0.0, 0.0, 0.0)))

@@ -1,0 +1,19 @@
+"""Divide an image by its bias field (N4)."""
+
+from pathlib import Path
+
+from ganreg import cli, io
+from ganreg.preprocess import bias, resample
+
+
+def main(argv=None):
+    parser = cli.add_paths(cli.parser(__doc__), "image", "mask", "output")
+    parser.add_argument("--rigid", type=Path, help="reference-to-image matrix, where the mask is another image's")
+    args = parser.parse_args(argv)
+    image, brain = io.load_image(args.image), io.load_labels(args.mask)
+    mask = resample.carry_mask(brain, args.mask, image, args.image, args.rigid)
+    io.save(args.output, bias.correct(image, mask, args.options, args.image), image.affine)
+
+
+if __name__ == "__main__":
+    cli.run(main)
