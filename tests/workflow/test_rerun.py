@@ -31,7 +31,7 @@ MEASURED_ROBUSTNESS = {"evaluate_degraded", "report_robustness", "plot_robustnes
 AFTER_SYN = {"register_syn", *EVALUATION, "register_syn_degraded", *MEASURED_ROBUSTNESS}
 ROBUSTNESS = {"degrade_subjects", "register_syn_degraded", "register_unet_degraded", *MEASURED_ROBUSTNESS}
 # the patients of the other data set: their own road up to the methods
-MADE_PATIENTS = {"get_patient", "preprocess_patient"}
+MADE_PATIENTS = {"get_patient", "align_patient", "preprocess_patient"}
 MEASURED_PATIENTS = {"evaluate_patients", "report_patients", "plot_patients"}
 PATIENTS = {"register_initial_patients", "register_syn_patients", "register_unet_patients", *MEASURED_PATIENTS}
 AFTER_UNET_PATIENTS = {"register_unet_patients", *MEASURED_PATIENTS}

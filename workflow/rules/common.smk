@@ -88,9 +88,6 @@ checked(configuration.validate_subjects, config, FOLD_SUBJECTS)
 if ATLAS and not EMBEDDED and ATLAS[0] not in SUBJECTS:
     sys.exit(f"error: config: task.atlas: expected one of the subjects, found {ATLAS[0]}")
 
-# the first is what the others are registered to
-PATIENT_MODALITIES = ["T1w", "T2w", "ct", "pet"]
-
 METHODS = config["registration"]["methods"]
 if not programs.find("reg_f3d") and "conda" not in str(workflow.deployment_settings.deployment_method).lower():
     if left_out := [method for method in METHODS if method.startswith("niftyreg")]:
@@ -118,11 +115,18 @@ ROBUST = [method for method in config["robustness"]["methods"] if method in METH
 DEGRADATION = {key: value for key, value in config["robustness"].items() if key != "methods"}
 CONDITIONS = 1 + sum(len(DEGRADATION[kind]) for kind in ("noise_sd", "bias_sd", "rotation_deg"))
 
-# the second data set; a simulated one stands beside the simulated cohort alone, and the networks must register to T1w
-PATIENTS = {}
-if EMBEDDED and config["patients"]["dataset"] == "simulated" and TASK["fixed"] == "T1w" and not ATLAS:
-    PATIENTS = {f"p{number:02d}": PATIENT_MODALITIES for number in range(1, config["patients"]["count"] + 1)}
+# the patients of the second data set, each with its modalities, T1w first: what the others are registered to
+PATIENT_MODALITIES = ["T1w", "T2w", "ct", "pet"]
+# a simulated one stands beside the simulated cohort alone; the networks must register between subjects to T1w
+PATIENT_SOURCE = config["patients"]["dataset"] if TASK["fixed"] == "T1w" and TASK["pairs"] == "inter_subject" else None
+PATIENT_ROOT = "<results>/patients/bids"
 PATIENT_DATASET = f"RIRE-like (simulated, seed {config['patients']['seed']})"
+PATIENTS = {}
+if PATIENT_SOURCE == "simulated" and EMBEDDED:
+    PATIENTS = {f"p{number:02d}": PATIENT_MODALITIES for number in range(1, config["patients"]["count"] + 1)}
+elif PATIENT_SOURCE == "rire":
+    PATIENT_ROOT, PATIENT_DATASET = "data/rire", "RIRE (silver labels)"
+    PATIENTS = checked(bids.listed_modalities, Path(PATIENT_ROOT, "participants.tsv"), PATIENT_MODALITIES)
 PATIENT_METHODS = ["initial", *(method for method in config["patients"]["methods"] if method in METHODS)]
 
 FOLDS = range(1, config["split"]["folds"] + 1)
@@ -231,6 +235,29 @@ def transforms_of(method, folds=FOLDS, root="<results>/transforms", conditions=1
         for fold in folds
         for batch in range(1, ceil(PAIRS_PER_FOLD[fold - 1] * conditions / size) + 1)
     ]
+
+
+def aligned_patient(name):
+    """A file of a patient's T1w on the road to the working grid."""
+    return f"<results>/patients/aligned/sub-{{subject}}/anat/sub-{{subject}}_{name}"
+
+
+def patient_file(kind):
+    """A patient's file. Kinds: a modality, mask, labels; real patients' masks and labels are made."""
+    if kind in PATIENT_MODALITIES:
+        return f"{PATIENT_ROOT}/sub-{{subject}}/anat/sub-{{subject}}_{kind}.nii.gz"
+    if PATIENT_SOURCE == "rire":
+        return aligned_patient({"mask": "desc-extracted_mask.nii.gz", "labels": "desc-silver_dseg.nii.gz"}[kind])
+    name = {"mask": "desc-brain_mask", "labels": "dseg"}[kind]
+    return f"{PATIENT_ROOT}/derivatives/truth/sub-{{subject}}/anat/sub-{{subject}}_{name}.nii.gz"
+
+
+def patient_truth():
+    """Files with the true rigid transforms between a patient's volumes; of real patients those that there are."""
+    ends = "derivatives/truth/sub-{subject}/anat/sub-{subject}_from-T1w_to-{modality}_desc-true_xfm.txt"
+    if PATIENT_SOURCE == "rire":
+        return sorted(map(str, Path(PATIENT_ROOT).glob("derivatives/truth/sub-*/anat/*_xfm.txt")))
+    return expand(f"{PATIENT_ROOT}/{ends}", subject=PATIENTS, modality=PATIENT_MODALITIES[1:])
 
 
 def patient_folder(wildcards, input):

@@ -450,11 +450,7 @@ rule evaluate_patients:
         label_table=project_file("resources", "labels", "cerebra.tsv"),
         patients=expand("<results>/patients/preprocess/sub-{patient}", patient=PATIENTS),
         transforms=lambda wildcards: patient_transforms(wildcards.method),
-        truth=expand(
-            "<results>/patients/bids/derivatives/truth/sub-{patient}/anat/sub-{patient}_from-T1w_to-{modality}_desc-true_xfm.txt",
-            patient=PATIENTS,
-            modality=PATIENT_MODALITIES[1:],
-        ),
+        truth=patient_truth(),
     output:
         dice="<results>/patients/metrics/{method}_structures.csv",
         errors="<results>/patients/metrics/{method}_errors.csv",
@@ -468,7 +464,7 @@ rule evaluate_patients:
         options=canonical({"dataset": PATIENT_DATASET}),
         code=code("evaluate_patients", "torch"),
         subjects=patient_folder,
-        truth=lambda wildcards, input: str(Path(input.truth[0]).parents[2]),
+        truth=f"{PATIENT_ROOT}/derivatives/truth",
     shell:
         """
         python "$SCRIPTS/evaluate_patients.py" \
@@ -502,7 +498,7 @@ rule report_patients:
             {
                 "exclude": config["evaluation"]["exclude"],
                 "evaluation": {key: config["evaluation"][key] for key in ("bootstrap", "seed")},
-                "labels": "simulated labels",
+                "labels": "simulated labels" if PATIENT_SOURCE == "simulated" else "silver labels",
             }
         ),
         code=code("report_patients", "report"),

@@ -279,16 +279,69 @@ rule augment_classic:
         """
 
 
-rule preprocess_patient:
-    """Bring one patient's modalities onto the working grid, each aligned to T1w, and T1w to the template."""
+use rule extract_brain as extract_patient_brain with:
+    input:
+        image=patient_file("T1w"),
+    output:
+        aligned_patient("desc-extracted_mask.nii.gz"),
+    log:
+        "<logs>/extract_patient_brain/{subject}.log",
+    benchmark:
+        "<benchmarks>/extract_patient_brain/{subject}.jsonl"
+
+
+use rule align_subject as align_patient with:
+    input:
+        reference=patient_file("T1w"),
+        others=[],
+        brain=patient_file("mask"),
+        template="<results>/template",
+    output:
+        mask=aligned_patient("desc-brain_mask.nii.gz"),
+        affine=aligned_patient("from-template_to-T1w_xfm.txt"),
+        rigid=[],
+    log:
+        "<logs>/align_patient/{subject}.log",
+    benchmark:
+        "<benchmarks>/align_patient/{subject}.jsonl"
+    params:
+        options=canonical({"mask_source": "mask", "strangers": False}),
+
+
+use rule normalize_intensity as normalize_patient with:
+    input:
+        mask=aligned_patient("desc-brain_mask.nii.gz"),
+        images=[patient_file("T1w")],
+        rigid=[],
+    output:
+        images=[aligned_patient("desc-normalized_T1w.nii.gz")],
+    log:
+        "<logs>/normalize_patient/{subject}.log",
+    benchmark:
+        "<benchmarks>/normalize_patient/{subject}.jsonl"
+
+
+use rule propagate_labels as propagate_patient_labels with:
     input:
         template="<results>/template",
-        images=[
-            f"<results>/patients/bids/sub-{{subject}}/anat/sub-{{subject}}_{each}.nii.gz"
-            for each in PATIENT_MODALITIES
-        ],
-        mask="<results>/patients/bids/derivatives/truth/sub-{subject}/anat/sub-{subject}_desc-brain_mask.nii.gz",
-        labels="<results>/patients/bids/derivatives/truth/sub-{subject}/anat/sub-{subject}_dseg.nii.gz",
+        image=aligned_patient("desc-normalized_T1w.nii.gz"),
+        affine=aligned_patient("from-template_to-T1w_xfm.txt"),
+    output:
+        aligned_patient("desc-silver_dseg.nii.gz"),
+    log:
+        "<logs>/propagate_patient_labels/{subject}.log",
+    benchmark:
+        "<benchmarks>/propagate_patient_labels/{subject}.jsonl"
+
+
+rule preprocess_patient:
+    """Bring one patient's modalities onto the working grid, each aligned to T1w."""
+    input:
+        template="<results>/template",
+        images=lambda wildcards: [patient_file(name) for name in PATIENTS[wildcards.subject]],
+        mask=aligned_patient("desc-brain_mask.nii.gz"),
+        affine=aligned_patient("from-template_to-T1w_xfm.txt"),
+        labels=patient_file("labels"),
         label_table=project_file("resources", "labels", "cerebra.tsv"),
     output:
         directory("<results>/patients/preprocess/sub-{subject}"),
@@ -299,16 +352,17 @@ rule preprocess_patient:
     conda:
         "../../envs/imaging.yaml"
     params:
-        options=canonical({"modalities": PATIENT_MODALITIES, "grid": GRIDS["work"]}),
+        options=lambda wildcards: canonical({"modalities": PATIENTS[wildcards.subject], "grid": GRIDS["work"]}),
         code=code("preprocess_patient", "imaging"),
     shell:
         """
         python "$SCRIPTS/preprocess_patient.py" \
             --options {params.options:q} \
             --patient {wildcards.subject} \
-            --template {input.template:q} \
+            --template-mask {input.template:q}/template_mask.nii.gz \
             --images {input.images:q} \
             --mask {input.mask:q} \
+            --affine {input.affine:q} \
             --labels {input.labels:q} \
             --label-table {input.label_table:q} \
             --output {output:q} \

@@ -411,11 +411,11 @@ rule plot_patients:
     """Draw a patient's modalities, and the target registration error of all patients (Fig. 16)."""
     input:
         errors=expand("<results>/patients/metrics/{method}_errors.csv", method=PATIENT_METHODS),
-        images=expand(
-            "<results>/patients/bids/sub-{patient}/anat/sub-{patient}_{modality}.nii.gz",
-            patient=[*PATIENTS][:1],
-            modality=PATIENT_MODALITIES,
-        ),
+        images=[
+            path
+            for patient, names in [*PATIENTS.items()][:1]
+            for path in expand([patient_file(name) for name in names], subject=patient)
+        ],
         patients=expand("<results>/patients/preprocess/sub-{patient}", patient=[*PATIENTS][:1]),
     output:
         png=report("<results>/figures/fig16_patients.png", caption="../report/patients.rst", category="Figures"),
@@ -425,7 +425,7 @@ rule plot_patients:
     conda:
         "../../envs/report.yaml"
     params:
-        options=plot_options("slice", patient=[*PATIENTS][:1], modalities=PATIENT_MODALITIES),
+        options=plot_options("slice", patients=[*PATIENTS.items()][:1]),
         code=code("plot_patients", "report"),
         subjects=patient_folder,
     shell:

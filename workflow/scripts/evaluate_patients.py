@@ -1,5 +1,7 @@
 """Measure one method's pairs of patients from its transform files: Dice between patients, target error within one."""
 
+from pathlib import Path
+
 import numpy as np
 
 from ganreg import cli, io
@@ -22,8 +24,13 @@ def main(argv=None):
     }
 
     def truth_of(patient, modality):
-        path = args.truth / f"sub-{patient}" / "anat" / f"sub-{patient}_from-T1w_to-{modality}_desc-true_xfm.txt"
-        return np.loadtxt(path) if path.is_file() else None
+        stem = args.truth / f"sub-{patient}" / "anat" / f"sub-{patient}"
+        there = Path(f"{stem}_from-T1w_to-{modality}_desc-true_xfm.txt")
+        # as RIRE's gold standard has it
+        back = Path(f"{stem}_from-{modality}_to-T1w_desc-true_xfm.txt")
+        if there.is_file():
+            return np.loadtxt(there)
+        return np.linalg.inv(np.loadtxt(back)) if back.is_file() else None
 
     structures = labels.structures(labels.read_table(args.label_table))
     subjects = patients.Preprocessed(args.subjects)

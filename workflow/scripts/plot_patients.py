@@ -14,19 +14,20 @@ def main(argv=None):
     args = parser.parse_args(argv)
     options, names = args.options["plot"], {"T1w": "T1w", "T2w": "T2w", "ct": "CT", "pet": "PET"}
     errors = pd.concat([pd.read_csv(path) for path in args.errors])
-    shown = [name for name in args.options["modalities"] if name != "T1w"]
+    ((patient, modalities),) = args.options["patients"]
+    shown = [name for name in names if name in set(errors["modality"])]
     methods = list(dict.fromkeys(errors["method"]))
     height = {"height_ratios": [1, 1, 1.3], "hspace": 0.05}
     with style.figure(
-        options, args.output, errors, nrows=3, ncols=len(shown) + 1, figsize=(7.2, 6.6), gridspec_kw=height
+        options, args.output, errors, nrows=3, ncols=len(modalities), figsize=(7.2, 6.6), gridspec_kw=height
     ) as (drawn, axes):
-        anat = args.subjects / f"sub-{args.options['patient'][0]}" / "anat"
-        for column, modality in enumerate(args.options["modalities"]):
+        anat = args.subjects / f"sub-{patient}" / "anat"
+        for column, modality in enumerate(modalities):
             raw = np.asarray(io.load_image(args.images[column]).dataobj)
             # CT: the brain's window
             limits = (-20, 80) if modality == "ct" else tuple(np.percentile(raw, (1, 99.5)))
             slices.show(axes[0][column], raw, options["slice"], f"{names[modality]}, as it came", limits)
-            name = f"sub-{args.options['patient'][0]}_desc-preproc_{modality}.nii.gz"
+            name = f"sub-{patient}_desc-preproc_{modality}.nii.gz"
             image = np.asarray(io.load_image(Path(anat, name)).dataobj)
             slices.show(axes[1][column], image, options["slice"], "preprocessed")
         grid = axes[2][0].get_gridspec()

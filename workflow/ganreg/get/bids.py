@@ -1,5 +1,6 @@
 """The index of a user's BIDS folder; importable without the imaging packages, since the workflow needs it to plan."""
 
+import csv
 import re
 from pathlib import Path
 
@@ -95,3 +96,32 @@ def _listed(path):
     """Subjects of a BIDS `participants.tsv`; none where there is no such file."""
     lines = path.read_text(errors="replace").splitlines()[1:] if path.is_file() else []
     return {line.split("\t")[0].strip().removeprefix("sub-") for line in lines if line.strip()}
+
+
+def listed_modalities(path, modalities):
+    """The subjects of a list that `make data` wrote, each with those of some modalities that it has.
+
+    Parameters
+    ----------
+    path : Path of a `participants.tsv` with a column for each modality, `yes` where a subject has it
+    modalities : list of str
+        Subjects without the first are left out.
+
+    Returns
+    -------
+    dict, subject -> list of str
+
+    Raises
+    ------
+    InputError
+        If there is no such list.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: expected the list that `make data DATA={path.parent.name}` writes, found none")
+    with open(path, newline="") as stream:
+        lines = list(csv.DictReader(stream, delimiter="\t"))
+    found = {
+        line["participant_id"].removeprefix("sub-"): [name for name in modalities if line.get(name) == "yes"]
+        for line in lines
+    }
+    return {subject: names for subject, names in found.items() if modalities[0] in names}
