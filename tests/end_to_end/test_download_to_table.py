@@ -85,7 +85,7 @@ def test_ixi_goes_from_the_server_to_table_1(project, server):
     (project / "data/ixi/sub-IXI099/anat/sub-IXI099_T1w.nii.gz").touch()
     result = snakemake(project, *arguments, "--", "results/ixi/tables/table1.csv")
     assert result.returncode == 0, result.stdout + result.stderr
-    assert "No T2w: left out sub-IXI099." in result.stderr
+    assert "No T2w: left out sub-IXI099." in result.stdout + result.stderr
     table = pd.read_csv(project / "results" / "ixi" / "tables" / "table1.csv").set_index("method")
     assert list(table.index) == ["initial", "syn_mi", "unet_none"]
     assert set(table["dataset"]) == {"IXI (simulated)"}
