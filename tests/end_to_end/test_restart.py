@@ -113,3 +113,4 @@ def test_the_record_of_the_run_says_what_made_it(finished):
     assert record["versions"]["numpy"]
     page = (results / "provenance.html").read_text()
     assert all(f"<h3>{title}</h3>" in page for title in record)
+    assert all(digest in page for digest in record["data"].values())
