@@ -125,12 +125,14 @@ def collect(config, project, benchmarks, data):
 def as_html(content):
     """A page of what `collect` gave: a table a block, the configuration as it is."""
     parts = []
-    for title, block in content.items():
-        if title == "config":
-            shown = f"<pre>{html.escape(json.dumps(block, indent=2))}</pre>"
-        elif title == "seconds":
-            shown = pd.DataFrame(block).T.rename_axis("rule").reset_index().to_html(index=False)
-        else:
-            shown = pd.Series(block, dtype=object).to_frame().to_html(header=False)
-        parts.append(f"<h3>{title}</h3>\n{shown}\n")
+    # a hash is longer than what pandas shows of a cell
+    with pd.option_context("display.max_colwidth", None):
+        for title, block in content.items():
+            if title == "config":
+                shown = f"<pre>{html.escape(json.dumps(block, indent=2))}</pre>"
+            elif title == "seconds":
+                shown = pd.DataFrame(block).T.rename_axis("rule").reset_index().to_html(index=False)
+            else:
+                shown = pd.Series(block, dtype=object).to_frame().to_html(header=False)
+            parts.append(f"<h3>{title}</h3>\n{shown}\n")
     return f"<!DOCTYPE html>\n<meta charset='utf-8'>\n<title>Provenance</title>\n{''.join(parts)}"
