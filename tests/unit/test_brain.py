@@ -121,9 +121,9 @@ def test_ct_and_pet_in_thick_slices_are_brought_back_from_far_away(contrast, bac
     planted = planted_movement(rng, centre, 20, 10)
     fixed = scan("T1w", np.eye(4), 0.0, 2)
     moving = scan(contrast, np.linalg.inv(planted), float(background), noise)
-    # and in coordinates of its own, as where a format knows no origin
+    # and in coordinates of its own, where the heads do not even overlap
     elsewhere = np.eye(4)
-    elsewhere[:3, 3] = 60, -40, 30
+    elsewhere[:3, 3] = 250, -200, 150
     points = np.vstack([affine[:3, :3] @ np.argwhere(mask)[::997].T + affine[:3, 3:], np.ones(mask.sum() // 997 + 1)])
     points = points[:, np.abs(points[2] - centre[2]) < 50]
     for matrix in (np.eye(4), elsewhere):

@@ -78,7 +78,7 @@ if SILVER:
     LABEL_TABLE = project_file("resources", "labels", "cerebra.tsv")
     DATASET = f"{DATASET} (silver labels)"
 MASK_SOURCE = configuration.mask_source(config)
-# MR images are corrected, counts and Hounsfield units are not
+# the modalities whose bias fields are taken out
 CORRECTED = [modality for modality in MODALITIES if modality in config["preprocess"]["bias_correction"]["modalities"]]
 ATLAS = [TASK["atlas"]] if TASK["pairs"] == "atlas_to_subject" else []
 # the atlas is preprocessed like a subject, but never in a fold

@@ -229,7 +229,7 @@ rule measure_subjects:
     """Overlap of each preprocessed brain with the template's, and which stand out."""
     input:
         template="<results>/template",
-        masks=preprocessed("desc-brain_mask.nii.gz", ALL_SUBJECTS),
+        subjects=preprocessed("desc-brain_mask.nii.gz", ALL_SUBJECTS),
     output:
         "<results>/metrics/subjects.csv",
     log:
@@ -237,14 +237,15 @@ rule measure_subjects:
     conda:
         "../../envs/imaging.yaml"
     params:
-        options=canonical({"dataset": DATASET}),
+        options=canonical({"dataset": DATASET, "subjects": ALL_SUBJECTS}),
         code=code("measure_subjects", "imaging"),
+        subjects=subjects_folder,
     shell:
         """
         python "$SCRIPTS/measure_subjects.py" \
             --options {params.options:q} \
             --template-mask {input.template:q}/template_mask.nii.gz \
-            --masks {input.masks:q} \
+            --subjects {params.subjects:q} \
             --output {output:q} \
             > {log:q} 2>&1
         """

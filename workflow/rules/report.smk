@@ -302,14 +302,14 @@ rule plot_subjects:
     conda:
         "../../envs/report.yaml"
     params:
-        options=plot_options("slice"),
+        options=plot_options("slice", modality=TASK["fixed"]),
         code=code("plot_subjects", "report"),
+        subjects=subjects_folder,
     shell:
         """
         python "$SCRIPTS/plot_subjects.py" \
             --options {params.options:q} \
-            --images {input.images:q} \
-            --masks {input.masks:q} \
+            --subjects {params.subjects:q} \
             --measured {input.measured:q} \
             --output {output.png:q} \
             > {log:q} 2>&1

@@ -9,14 +9,13 @@ from ganreg.preprocess import overlap, resample
 
 
 def main(argv=None):
-    args = cli.add_paths(cli.parser(__doc__), "template_mask", "output", many=("masks",)).parse_args(argv)
+    args = cli.add_paths(cli.parser(__doc__), "template_mask", "subjects", "output").parse_args(argv)
     template, expected = io.load_labels(args.template_mask), None
     rows = []
-    for path in args.masks:
-        image = io.load_labels(path)
+    for subject in args.options["subjects"]:
+        image = io.load_labels(args.subjects / f"sub-{subject}" / "anat" / f"sub-{subject}_desc-brain_mask.nii.gz")
         if expected is None:
             expected = resample.resample_mask(template, sitk.Transform(3, sitk.sitkIdentity), image)
-        subject = path.name.split("_")[0].removeprefix("sub-")
         rows.append({"subject": subject, "template_overlap": overlap.dice(np.asarray(image.dataobj) > 0, expected)})
     table = pd.DataFrame(rows)
     table.insert(0, "dataset", args.options["dataset"])

@@ -23,30 +23,30 @@ def thumbnail(path, fraction):
 
 
 def main(argv=None):
-    parser = cli.add_paths(cli.parser(__doc__), "measured", "output", many=("images", "masks"))
+    parser = cli.add_paths(cli.parser(__doc__), "measured", "subjects", "output")
     args = parser.parse_args(argv)
     options = args.options["plot"]
     measured = pd.read_csv(args.measured, dtype={"subject": str})
-    measured["image"], measured["mask"] = args.images, args.masks
     measured = measured.sort_values("template_overlap", ignore_index=True)
     columns = min(COLUMNS, len(measured))
     rows = math.ceil(len(measured) / columns)
-    # one picture of all: hundreds of axes would take minutes
-    height, width = thumbnail(args.images[0], options["slice"]).shape
+    stems = [str(args.subjects / f"sub-{each}" / "anat" / f"sub-{each}") for each in measured["subject"]]
+    image, mask = f"_desc-preproc_{args.options['modality']}.nii.gz", "_desc-brain_mask.nii.gz"
+    height, width = thumbnail(stems[0] + image, options["slice"]).shape
     label = math.ceil(0.3 * width)
     tall, wide = height + label, width + GAP
+    # one picture of all: hundreds of axes would take minutes
     sheet, outline = np.zeros((2, rows * tall, columns * wide), dtype=np.float32)
-    data = measured.drop(columns=["image", "mask"])
     # a title's line above, and the last row's text below
     size = {"figsize": (WIDTH * columns, WIDTH * columns * sheet.shape[0] / sheet.shape[1] + 0.4)}
-    with style.figure(options, args.output, data, **size) as (_, axes):
+    with style.figure(options, args.output, measured, **size) as (_, axes):
         axis = axes[0][0]
-        for index, row in measured.iterrows():
+        for (index, row), stem in zip(measured.iterrows(), stems, strict=True):
             y, x = index // columns * tall, index % columns * wide
-            picture = thumbnail(row["image"], options["slice"])
+            picture = thumbnail(stem + image, options["slice"])
             brightest = np.percentile(picture[picture > 0], 99) if (picture > 0).any() else 1
             sheet[y : y + height, x : x + width] = np.clip(picture / brightest, 0, 1)
-            outline[y : y + height, x : x + width] = thumbnail(row["mask"], options["slice"]) > 0
+            outline[y : y + height, x : x + width] = thumbnail(stem + mask, options["slice"]) > 0
             color, weight = (OUTLIER, "bold") if row["outlier"] else ("black", "normal")
             text = f"{row['subject']}\n{row['template_overlap']:.3f}"
             place = {"ha": "center", "va": "top", "linespacing": 0.95}

@@ -30,7 +30,7 @@ def main(argv=None):
 
     notes = [SIMULATED] * options["simulated"] + [SILVER] * options["silver"]
     if options["unranked"]:
-        notes.append(f"SyN made them, so {', '.join(options['unranked'])}: shown, not ranked.")
+        notes.append(f"Shown, but not ranked on them: {', '.join(options['unranked'])}.")
     notes.append(
         f"Measured on the test subjects of {len(second.filter(like='fold_').columns)} folds ({info['folds_hash']})."
     )

@@ -66,6 +66,19 @@ def _furthest(first, second, centre):
     return max(np.linalg.norm(np.subtract(first.TransformPoint(p), second.TransformPoint(p))) for p in points)
 
 
+def _settled(fixed, moving, centre, translation, name):
+    """Align from a translation, after a long way again and again: the metric (less is better) and the transform."""
+    end = sitk.Euler3DTransform(centre, 0.0, 0.0, 0.0, translation)
+    for number in range(MOST_STARTS):
+        start, method = end, _registration([2, 1], [3, 1.5], 100)
+        result = _execute(method, fixed, moving, start, name)
+        end = sitk.Euler3DTransform(sitk.CompositeTransform(result).GetBackTransform())
+        # the steps only ever get shorter: after a long way they are too short for the rest of it
+        if _furthest(start, end, centre) <= (SETTLED_MM if number else FAR_MM):
+            break
+    return method.GetMetricValue(), end
+
+
 def align_rigid(fixed, moving, moving_name):
     """Rigid transform of one head between two scans of any contrast, by mutual information.
 
@@ -86,24 +99,26 @@ def align_rigid(fixed, moving, moving_name):
     Raises
     ------
     InputError
-        If the optimisation fails.
+        If the optimisation fails from every start.
     """
     first, second = _brain(fixed, None), _brain(moving, None)
     shrunk = _coarsened(first)
-    centres = [image.TransformContinuousIndexToPhysicalPoint([(n - 1) / 2 for n in image.GetSize()])
-               for image in (first, second)]  # fmt: skip
-    shift = np.subtract(centres[1], centres[0])
-    ends = []
-    for translation in [(0.0, 0.0, 0.0), shift.tolist()][: 2 if np.linalg.norm(shift) > FAR_MM else 1]:
-        end = sitk.Euler3DTransform(centres[0], 0.0, 0.0, 0.0, translation)
-        for number in range(MOST_STARTS):
-            start, method = end, _registration([2, 1], [3, 1.5], 100)
-            result = _execute(method, shrunk, second, start, moving_name)
-            end = sitk.Euler3DTransform(sitk.CompositeTransform(result).GetBackTransform())
-            # the steps only ever get shorter: after a long way they are too short for the rest of it
-            if _furthest(start, end, centres[0]) <= (SETTLED_MM if number else FAR_MM):
-                break
-        ends.append((method.GetMetricValue(), end))
+    centre, other = (
+        image.TransformContinuousIndexToPhysicalPoint([(size - 1) / 2 for size in image.GetSize()])
+        for image in (first, second)
+    )
+    starts, shift = [(0.0, 0.0, 0.0)], np.subtract(other, centre)
+    if np.linalg.norm(shift) > FAR_MM:
+        starts.append(shift.tolist())
+    ends, failures = [], []
+    for translation in starts:
+        try:
+            ends.append(_settled(shrunk, second, centre, translation, moving_name))
+        except InputError as error:
+            # images that do not overlap from here
+            failures.append(error)
+    if not ends:
+        raise failures[0]
     return min(ends, key=lambda each: each[0])[1]
 
 
