@@ -167,7 +167,7 @@ def test_uncertainty_is_measured_on_every_pair_and_maps_lie_on_the_fixed_grid(re
 
 def test_figures_are_pictures_with_their_data(results):
     figures = sorted((results / "figures").glob("*.png"))
-    assert len(figures) == 13
+    assert len(figures) == 14
     for path in [*figures, results / "tables" / "table1.png", results / "tables" / "table2.png"]:
         pixels = np.asarray(Image.open(path).convert("L"))
         assert min(pixels.shape) > 200
@@ -199,3 +199,18 @@ def test_a_training_run_that_got_a_test_subject_is_refused(finished, tmp_path):
     result = snakemake(folder, "--configfile", SMOKE, "--show-failed-logs", "--", target)
     assert result.returncode != 0
     assert f"found sub-{stranger}: {anat.format(stand_in)}" in result.stdout + result.stderr
+
+
+def test_patients_of_another_data_set_are_measured(results):
+    table = pd.read_csv(results / "tables" / "patients.csv")
+    assert set(table["dataset"]) == {"RIRE-like (simulated, seed 101)"}
+    errors = table.pivot(index="method", columns="modality", values="tre_median_mm")
+    assert list(errors.columns) == ["T2w", "ct", "pet"]
+    assert errors.notna().all(axis=None)
+    # offsets of up to 20 mm are what the rigid alignment takes away
+    assert (errors.loc["headers"] > 5).all()
+    assert (errors.loc["initial"] < 3).all()
+    between = table[table["method"] != "headers"].dropna(subset="dice_mean")
+    assert set(between["modality"]) == {"T2w", "ct"}
+    assert set(between["method"]) == {"initial", "syn_mi", "unet_none", "unet_proposed"}
+    assert between["n_patients"].eq(4).all()

@@ -408,7 +408,7 @@ rule plot_robustness:
 
 
 rule plot_patients:
-    """Draw a patient's modalities, and the target registration error of all patients (Fig. 16)."""
+    """Draw a patient's modalities, and the target registration error of all patients (Fig. 17)."""
     input:
         errors=expand("<results>/patients/metrics/{method}_errors.csv", method=PATIENT_METHODS),
         images=[
@@ -418,8 +418,8 @@ rule plot_patients:
         ],
         patients=expand("<results>/patients/preprocess/sub-{patient}", patient=[*PATIENTS][:1]),
     output:
-        png=report("<results>/figures/fig16_patients.png", caption="../report/patients.rst", category="Figures"),
-        others=multiext("<results>/figures/fig16_patients", ".svg", ".csv"),
+        png=report("<results>/figures/fig17_patients.png", caption="../report/patients.rst", category="Figures"),
+        others=multiext("<results>/figures/fig17_patients", ".svg", ".csv"),
     log:
         "<logs>/plot_patients.log",
     conda:

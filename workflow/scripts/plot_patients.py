@@ -1,4 +1,4 @@
-"""Draw one patient's modalities before and after the rigid alignment, and the target errors of all (Fig. 16)."""
+"""Draw one patient's modalities before and after the rigid alignment, and the target errors of all (Fig. 17)."""
 
 from pathlib import Path
 
