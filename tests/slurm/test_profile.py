@@ -23,7 +23,7 @@ CANCELLED = "train_unet"
 
 def rule_of(record):
     """The rule of a job's record, or the group."""
-    return re.match(r"(?:rule|group)_([a-z0-9_]+?)(?:_wildcards_.*)?$", record["Comment"])[1]
+    return re.match(r"rule_([a-z0-9_.]+?)(?:_wildcards_.*)?$", record["Comment"])[1]
 
 
 def minutes(limit):
@@ -127,7 +127,7 @@ def test_short_rules_went_in_batches(records):
     assert sum(rule.startswith("evaluate_evaluate") for rule in rules) == 2
     assert sum(rule.startswith("report_") for rule in rules) == 1
     batch = next(record for record in records if rule_of(record).startswith("preprocess_"))
-    assert int(batch["Mem"]) == PROFILE["resources"]["mem_mb"]
+    assert int(batch["NumCPUs"]) == PROFILE["resources"]["lanes"]
 
 
 def test_the_results_are_there_and_the_log_of_the_cancelled_job_too(finished):
