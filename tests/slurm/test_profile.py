@@ -1,5 +1,6 @@
 """`profiles/slurm`, as it is, on a real SLURM: the smoke preset to the end, one of its jobs cancelled on the way."""
 
+import copy
 import os
 import re
 import subprocess
@@ -149,9 +150,10 @@ def test_a_second_run_submits_nothing(finished, records, slurm):
 
 def test_a_site_with_gres_alone(finished, slurm, tmp_path):
     # as README says: `gpu: 0` and `gres` in the blocks of the GPU rules
+    profile = copy.deepcopy(PROFILE)
     for rule in GPU_RULES:
-        PROFILE["set-resources"][rule].update(gpu=0, gres="gpu:1")
-    (tmp_path / "config.yaml").write_text(yaml.safe_dump(PROFILE))
+        profile["set-resources"][rule].update(gpu=0, gres="gpu:1")
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(profile))
     folder, _ = finished
     target = "results/smoke/segment/fold1.json"
     before = {record["JobId"] for record in slurm.jobs()}
