@@ -1,5 +1,6 @@
 """`profiles/slurm`, as it is, on a real SLURM: the smoke preset to the end, one of its jobs cancelled on the way."""
 
+import copy
 import os
 import re
 import subprocess
@@ -23,7 +24,7 @@ CANCELLED = "train_unet"
 
 def rule_of(record):
     """The rule of a job's record, or the group."""
-    return re.match(r"(?:rule|group)_([a-z0-9_]+?)(?:_wildcards_.*)?$", record["Comment"])[1]
+    return re.match(r"rule_([a-z0-9_.]+?)(?:_wildcards_.*)?$", record["Comment"])[1]
 
 
 def minutes(limit):
@@ -127,7 +128,7 @@ def test_short_rules_went_in_batches(records):
     assert sum(rule.startswith("evaluate_evaluate") for rule in rules) == 2
     assert sum(rule.startswith("report_") for rule in rules) == 1
     batch = next(record for record in records if rule_of(record).startswith("preprocess_"))
-    assert int(batch["Mem"]) == PROFILE["resources"]["mem_mb"]
+    assert int(batch["NumCPUs"]) == PROFILE["resources"]["lanes"]
 
 
 def test_the_results_are_there_and_the_log_of_the_cancelled_job_too(finished):
@@ -149,9 +150,10 @@ def test_a_second_run_submits_nothing(finished, records, slurm):
 
 def test_a_site_with_gres_alone(finished, slurm, tmp_path):
     # as README says: `gpu: 0` and `gres` in the blocks of the GPU rules
+    profile = copy.deepcopy(PROFILE)
     for rule in GPU_RULES:
-        PROFILE["set-resources"][rule].update(gpu=0, gres="gpu:1")
-    (tmp_path / "config.yaml").write_text(yaml.safe_dump(PROFILE))
+        profile["set-resources"][rule].update(gpu=0, gres="gpu:1")
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(profile))
     folder, _ = finished
     target = "results/smoke/segment/fold1.json"
     before = {record["JobId"] for record in slurm.jobs()}
