@@ -291,8 +291,7 @@ rule plot_losses:
 rule plot_subjects:
     """Draw every preprocessed subject in the template's space: the contact sheet."""
     input:
-        images=preprocessed(f"desc-preproc_{TASK['fixed']}.nii.gz", ALL_SUBJECTS),
-        masks=preprocessed("desc-brain_mask.nii.gz", ALL_SUBJECTS),
+        subjects=PREPROCESSED,
         measured="<results>/metrics/subjects.csv",
     output:
         png=report("<results>/figures/fig16_subjects.png", caption="../report/subjects.rst", category="Figures"),
