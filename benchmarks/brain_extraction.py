@@ -11,7 +11,8 @@ import pandas as pd
 
 from ganreg import cli, io
 from ganreg.get import bids
-from ganreg.preprocess import extract, overlap
+from ganreg.evaluate import overlap
+from ganreg.preprocess import extract
 
 IMAGE = "sub-{subject}/anat/sub-{subject}_{modality}.nii.gz"
 LABELS = "derivatives/dlmuse/sub-{subject}/anat/sub-{subject}_dseg.nii.gz"
@@ -29,7 +30,7 @@ def main():
         image, labels = io.load_image(path), io.load_labels(args.root / args.labels.format(subject=subject))
         mask, reference = extract.brain_mask(image, path), np.asarray(labels.dataobj) > 0
         litres = np.array([mask.sum(), reference.sum()]) * abs(np.linalg.det(image.affine[:3, :3])) / 1e6
-        row = {"subject": subject, "dice": overlap.dice(mask, reference)}
+        row = {"subject": subject, "dice": overlap.dice(mask, reference, 1)[0]}
         rows.append(row | dict(zip(["litres", "litres_of_labels"], litres, strict=True)))
     table = pd.DataFrame(rows)
     io.write_table(OUTPUT, table)

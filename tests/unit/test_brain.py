@@ -9,9 +9,9 @@ from scipy import ndimage
 
 from ganreg import io
 from ganreg.errors import InputError
-from ganreg.evaluate import metrics
+from ganreg.evaluate import overlap, subjects
 from ganreg.get import cohort, template
-from ganreg.preprocess import align, bias, extract, labels, normalize, overlap, resample, silver
+from ganreg.preprocess import align, bias, extract, labels, normalize, resample, silver
 from ganreg.spatial import itk
 
 
@@ -24,7 +24,7 @@ def subject_of(ixi, subject):
 def test_the_brain_of_a_real_head_is_found(ixi):
     image, dseg = subject_of(ixi, "IXI015")
     mask = extract.brain_mask(image, "IXI015")
-    assert overlap.dice(mask, np.asarray(dseg.dataobj) > 0) > 0.97
+    assert overlap.dice(mask, np.asarray(dseg.dataobj) > 0, 1) > 0.97
 
 
 def test_a_volume_without_a_head_is_one_line():
@@ -69,13 +69,13 @@ def test_an_image_without_signal_inside_the_mask_is_one_line():
 
 def test_outliers_are_far_below_the_median_and_a_uniform_group_has_none():
     usual = np.array([0.95, 0.94, 0.955, 0.945, 0.95, 0.96])
-    flagged, limit = overlap.outliers(np.append(usual, 0.8))
+    flagged, limit = subjects.outliers(np.append(usual, 0.8))
     assert flagged.tolist() == [False] * 6 + [True]
     assert 0.9 < limit < 0.94
     # deviations of a thousandth are no failure
-    assert not overlap.outliers(np.array([0.95, 0.95, 0.95, 0.949, 0.947]))[0].any()
+    assert not subjects.outliers(np.array([0.95, 0.95, 0.95, 0.949, 0.947]))[0].any()
     # and a brain that fits better than the others is none either
-    assert not overlap.outliers(np.append(usual, 0.999))[0].any()
+    assert not subjects.outliers(np.append(usual, 0.999))[0].any()
 
 
 def head():
@@ -156,5 +156,5 @@ def test_silver_labels_are_nearer_to_the_truth_than_the_affine_atlas(root):
     table = labels.read_table(root / "resources" / "labels" / "cerebra.tsv")
     count = len(labels.structures(table))
     true, carried, start = (labels.to_structures(each, table, subject.mask) for each in (subject.labels, found, atlas))
-    overlaps = [metrics.dice(true, each, count)[: count - 1].mean() for each in (carried, start)]
+    overlaps = [overlap.dice(true, each, count)[: count - 1].mean() for each in (carried, start)]
     assert overlaps[0] > overlaps[1] + 0.05

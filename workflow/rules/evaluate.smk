@@ -1,6 +1,32 @@
 # Measuring: segmentation maps, synthetic subjects, and registration from transform files alone; the report's tables.
 
 
+rule measure_subjects:
+    """Overlap of each preprocessed brain with the template's, and which stand out."""
+    input:
+        template="<results>/template",
+        subjects=PREPROCESSED,
+    output:
+        "<results>/metrics/subjects.csv",
+    log:
+        "<logs>/measure_subjects.log",
+    conda:
+        "../../envs/imaging.yaml"
+    params:
+        options=canonical({"dataset": DATASET, "subjects": ALL_SUBJECTS}),
+        code=code("measure_subjects", "imaging"),
+        subjects=subjects_folder,
+    shell:
+        """
+        python "$SCRIPTS/measure_subjects.py" \
+            --options {params.options:q} \
+            --template-mask {input.template:q}/template_mask.nii.gz \
+            --subjects {params.subjects:q} \
+            --output {output:q} \
+            > {log:q} 2>&1
+        """
+
+
 rule evaluate_segmentation:
     """Measure the segmentation networks' maps against the reference labels."""
     input:

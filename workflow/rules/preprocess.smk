@@ -225,32 +225,6 @@ rule list_subjects:
         """
 
 
-rule measure_subjects:
-    """Overlap of each preprocessed brain with the template's, and which stand out."""
-    input:
-        template="<results>/template",
-        subjects=preprocessed("desc-brain_mask.nii.gz", ALL_SUBJECTS),
-    output:
-        "<results>/metrics/subjects.csv",
-    log:
-        "<logs>/measure_subjects.log",
-    conda:
-        "../../envs/imaging.yaml"
-    params:
-        options=canonical({"dataset": DATASET, "subjects": ALL_SUBJECTS}),
-        code=code("measure_subjects", "imaging"),
-        subjects=subjects_folder,
-    shell:
-        """
-        python "$SCRIPTS/measure_subjects.py" \
-            --options {params.options:q} \
-            --template-mask {input.template:q}/template_mask.nii.gz \
-            --subjects {params.subjects:q} \
-            --output {output:q} \
-            > {log:q} 2>&1
-        """
-
-
 rule augment_classic:
     """Augmented copies of one subject, to be looked at (Fig. 4)."""
     input:

@@ -5,7 +5,8 @@ import pandas as pd
 import SimpleITK as sitk
 
 from ganreg import cli, io
-from ganreg.preprocess import overlap, resample
+from ganreg.evaluate import overlap, subjects
+from ganreg.preprocess import resample
 
 
 def main(argv=None):
@@ -16,10 +17,11 @@ def main(argv=None):
         image = io.load_labels(args.subjects / f"sub-{subject}" / "anat" / f"sub-{subject}_desc-brain_mask.nii.gz")
         if expected is None:
             expected = resample.resample_mask(template, sitk.Transform(3, sitk.sitkIdentity), image)
-        rows.append({"subject": subject, "template_overlap": overlap.dice(np.asarray(image.dataobj) > 0, expected)})
+        (dice,) = overlap.dice(np.asarray(image.dataobj).astype(bool), expected, 1)
+        rows.append({"subject": subject, "template_overlap": dice})
     table = pd.DataFrame(rows)
     table.insert(0, "dataset", args.options["dataset"])
-    table["outlier"], table["limit"] = overlap.outliers(table["template_overlap"].to_numpy())
+    table["outlier"], table["limit"] = subjects.outliers(table["template_overlap"].to_numpy())
     io.write_table(args.output, table)
 
 

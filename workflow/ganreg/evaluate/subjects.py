@@ -8,11 +8,6 @@ MAD = 1.4826
 DEVIATIONS, LEAST = 3.5, 0.005
 
 
-def dice(first, second):
-    """Dice of two bool arrays of one shape."""
-    return 2 * (first & second).sum() / (first.sum() + second.sum())
-
-
 def outliers(values):
     """Values far below the others: by more than 3.5 robust deviations of the median.
 
