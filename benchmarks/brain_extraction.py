@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from ganreg import cli, io
-from ganreg.get import bids
 from ganreg.evaluate import overlap
+from ganreg.get import bids
 from ganreg.preprocess import extract
 
 IMAGE = "sub-{subject}/anat/sub-{subject}_{modality}.nii.gz"
