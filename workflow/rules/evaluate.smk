@@ -490,7 +490,7 @@ rule evaluate_patients:
         options=canonical({"dataset": PATIENT_DATASET}),
         code=code("evaluate_patients", "torch"),
         subjects=patient_folder,
-        truth=f"{PATIENT_ROOT}/derivatives/truth",
+        truth=truth_folder,
     shell:
         """
         python "$SCRIPTS/evaluate_patients.py" \
@@ -500,7 +500,7 @@ rule evaluate_patients:
             --label-table {input.label_table:q} \
             --subjects {params.subjects:q} \
             --transforms {input.transforms:q} \
-            --truth {params.truth:q} \
+            --truth={params.truth:q} \
             --output-dice {output.dice:q} \
             --output-errors {output.errors:q} \
             > {log:q} 2>&1

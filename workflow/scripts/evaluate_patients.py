@@ -11,10 +11,11 @@ from ganreg.preprocess import labels
 
 def main(argv=None):
     parser = cli.add_paths(
-        cli.parser(__doc__), "folds", "label_table", "subjects", "truth", "output_dice", "output_errors",
+        cli.parser(__doc__), "folds", "label_table", "subjects", "output_dice", "output_errors",
         many=("transforms",),
     )  # fmt: skip
     parser.add_argument("--method", required=True)
+    parser.add_argument("--truth", type=Path, help="folder of the true rigid transforms, where there are some")
     args = parser.parse_args(argv)
     folds = io.read_json(args.folds)["folds"]
     transforms = {

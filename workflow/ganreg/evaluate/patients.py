@@ -16,6 +16,8 @@ from ganreg.spatial.points import Displacement, apply
 
 # what an image is before anything was registered: as the scanners' headers have it
 HEADERS = "headers"
+KEYS = ["dataset", "fold", "pair", "fixed", "moving", "modality", "method"]
+ERRORS = ["tre_median_mm", "tre_max_mm", "tre_corners_mm"]
 
 
 class Preprocessed:
@@ -149,4 +151,6 @@ def evaluate(folds, method, dataset, transforms, patients, structures, truth_of)
                     errors.append({**keys, "method": name, **within(pair, patients, each, truth)})
             progress.step()
     progress.close()
-    return pd.DataFrame(overlaps), pd.DataFrame(errors)
+    # with their columns where there is no line: real patients may be without a truth
+    tables = (overlaps, ["structure", "dice"]), (errors, ERRORS)
+    return tuple(pd.DataFrame(lines, columns=[*KEYS, *values]) for lines, values in tables)
