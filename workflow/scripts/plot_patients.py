@@ -8,6 +8,9 @@ import pandas as pd
 from ganreg import cli, io
 from ganreg.report import slices, style
 
+# within a patient these are other starts than between subjects
+MEANING = {"headers": "As scanned", "initial": "Rigid"}
+
 
 def main(argv=None):
     parser = cli.add_paths(cli.parser(__doc__), "subjects", "output", many=("errors", "images"))
@@ -17,19 +20,19 @@ def main(argv=None):
     ((patient, modalities),) = args.options["patients"]
     shown = [name for name in names if name in set(errors["modality"])]
     methods = list(dict.fromkeys(errors["method"]))
-    height = {"height_ratios": [1, 1, 1.3], "hspace": 0.05}
+    height = {"height_ratios": [1, 1, 1.4]}
     with style.figure(
-        options, args.output, errors, nrows=3, ncols=len(modalities), figsize=(7.2, 6.6), gridspec_kw=height
+        options, args.output, errors, nrows=3, ncols=len(modalities), figsize=(7.2, 6.4), gridspec_kw=height
     ) as (drawn, axes):
         anat = args.subjects / f"sub-{patient}" / "anat"
         for column, modality in enumerate(modalities):
             raw = np.asarray(io.load_image(args.images[column]).dataobj)
             # CT: the brain's window
             limits = (-20, 80) if modality == "ct" else tuple(np.percentile(raw, (1, 99.5)))
-            slices.show(axes[0][column], raw, options["slice"], f"{names[modality]}, as it came", limits)
+            slices.show(axes[0][column], raw, options["slice"], names[modality], limits)
             name = f"sub-{patient}_desc-preproc_{modality}.nii.gz"
             image = np.asarray(io.load_image(Path(anat, name)).dataobj)
-            slices.show(axes[1][column], image, options["slice"], "preprocessed")
+            slices.show(axes[1][column], image, options["slice"])
         grid = axes[2][0].get_gridspec()
         for axis in axes[2]:
             axis.remove()
@@ -40,14 +43,14 @@ def main(argv=None):
             for place, modality in enumerate(shown):
                 values = own.loc[own["modality"] == modality, "tre_median_mm"].to_numpy()
                 at = place + (index - (len(methods) - 1) / 2) * width
-                label = style.name_of(method) if place == 0 else None
+                label = MEANING.get(method, style.name_of(method)) if place == 0 else None
                 axis.plot(np.full(len(values), at), values, "o", ms=3.5, color=color, alpha=0.7, label=label)
                 axis.plot([at - width / 3, at + width / 3], [np.median(values)] * 2, color=color)
         axis.set_xticks(range(len(shown)), [f"{names[each]} to T1w" for each in shown])
         axis.set_yscale("log")
         axis.set_ylabel("target registration\nerror (mm)")
         axis.grid(axis="y", alpha=0.3)
-        axis.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
+        drawn.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=len(methods), frameon=False)
 
 
 if __name__ == "__main__":
