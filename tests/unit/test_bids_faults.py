@@ -87,7 +87,7 @@ def test_a_subject_with_a_faulty_image_ends_in_one_line(fault, root, tmp_path):
     (tmp_path / "T2w.nii.gz").touch()
     if image:
         nib.save(image, tmp_path / "T2w.nii.gz")
-    names = ["reference", "labels", "template", "output-mask", "output-affine", "others", "output-rigid"]
+    names = ["reference", "brain", "template", "output-mask", "output-affine", "others", "output-rigid"]
     files = ["T1w.nii.gz", "dseg.nii.gz", "template.nii.gz", "mask.nii.gz", "affine.txt", "T2w.nii.gz", "rigid.txt"]
     paths = [part for name, file in zip(names, files, strict=True) for part in (f"--{name}", tmp_path / file)]
     command = [sys.executable, root / "workflow" / "scripts" / "align_subject.py", *paths]
