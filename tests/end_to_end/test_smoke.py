@@ -208,8 +208,7 @@ def test_patients_of_another_data_set_are_measured(results):
     assert list(errors.columns) == ["T2w", "ct", "pet"]
     assert errors.notna().all(axis=None)
     # offsets of up to 20 mm are what the rigid alignment takes away
-    assert (errors.loc["headers"] > 5).all()
-    assert (errors.loc["initial"] < 3).all()
+    assert (errors.loc["initial"] < errors.loc["headers"] / 5).all()
     between = table[table["method"] != "headers"].dropna(subset="dice_mean")
     assert set(between["modality"]) == {"T2w", "ct"}
     assert set(between["method"]) == {"initial", "syn_mi", "unet_none", "unet_proposed"}
