@@ -123,9 +123,9 @@ def test_short_rules_went_in_batches(records):
     rules = [rule_of(record) for record in records]
     alone = set(PROFILE["groups"]) & set(rules)
     assert alone == set()
-    # six subjects, four rules each; a dozen methods and two degraded ones; tables and figures
+    # six subjects, four rules each; a dozen methods, two degraded ones and four with patients; tables and figures
     assert sum(rule.startswith("preprocess_") for rule in rules) == 1
-    assert sum(rule.startswith("evaluate_evaluate") for rule in rules) == 2
+    assert sum(rule.startswith("evaluate_evaluate") for rule in rules) == 3
     assert sum(rule.startswith("report_") for rule in rules) == 1
     batch = next(record for record in records if rule_of(record).startswith("preprocess_"))
     assert int(batch["NumCPUs"]) == PROFILE["resources"]["lanes"]
