@@ -45,7 +45,7 @@ figures: setup
 
 data: setup
 	@echo "Progress: tail -F results/logs/get_$(DATA).log"
-	@$(BIN)/snakemake --cores $(CORES) --quiet rules --config dataset=embedded -- get_$(DATA)
+	@$(BIN)/snakemake --cores $(CORES) --quiet rules --config dataset=embedded patients='{"dataset": "simulated"}' -- get_$(DATA)
 
 bench: setup
 	@$(BIN)/snakemake --configfile presets/bench.yaml --cores $(CORES) --quiet rules

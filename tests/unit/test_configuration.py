@@ -88,6 +88,12 @@ def test_both_voxelmorphs_differ_in_their_widths_alone(root, config, preset):
         ("dicom.series", {"T1w": "t1("}, r"dicom.series.T1w: expected a regular expression, found 't1\('"),
         ("rire.series", ["mr_T3"], "rire.series.0: expected one of ct, pet, .*, found 'mr_T3'"),
         ("robustness.noise_sd", [0], "robustness.noise_sd.0: expected exclusiveMinimum 0, found 0"),
+        ("patients.seed", 1, "patients.seed: expected another seed than the cohort's, found 1 twice"),
+        (
+            "preprocess.bias_correction.modalities",
+            ["T1"],
+            "bias_correction.modalities: expected some of the modalities in use, T1w, T2w, found T1",
+        ),
     ],
 )
 def test_a_mistake_is_one_line(config, check, key, value, message):
@@ -170,3 +176,30 @@ def test_canonical_strings_ignore_order_and_nothing_else():
 def test_both_grids_cover_the_same_box(config):
     grids = configuration.grids(changed(config, "preprocess", {"spacing": 3, "shape": [64, 64, 64]}))
     assert grids["evaluation"] == {"shape": [96, 96, 96], "spacing": 2}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("task.fixed", "T2w", "patients.dataset: expected task.fixed T1w and .* found T2w and inter_subject"),
+        ("task.pairs", "within_subject", "expected .* task.pairs inter_subject, .* found T1w and within_subject"),
+        ("template", {"image": "a.nii", "mask": "b.nii"}, "template.image: expected null, .* found a.nii"),
+    ],
+)
+def test_what_real_patients_cannot_do_is_one_line(config, check, key, value, message):
+    config = changed(changed(config, "patients.dataset", "rire"), key, value)
+    with pytest.raises(InputError, match=message):
+        check(config)
+
+
+def test_training_subjects_cannot_be_the_patients(config, check):
+    config = changed(changed(config, "patients.dataset", "rire"), "dataset", "bids")
+    bids = {"root": "./data/rire", "label_table": "dseg.tsv"}
+    with pytest.raises(InputError, match=r"expected other people than in bids\.root, found \./data/rire as both"):
+        check({**config, "bids": {**config["bids"], **bids}})
+
+
+def test_each_fold_needs_two_patients(config):
+    configuration.validate_patients(config, range(10))
+    with pytest.raises(InputError, match="patients: expected at least 10, two a fold, found 9"):
+        configuration.validate_patients(config, range(9))

@@ -21,6 +21,16 @@ def test_every_snakemake_command_can_be_planned(command, tmp_path):
     assert result.returncode == 0, result.stdout + result.stderr
 
 
+def test_data_can_be_fetched_for_a_configuration_that_asks_for_them(tmp_path):
+    folder = copy_project(tmp_path)
+    path = folder / "config.yaml"
+    path.write_text(path.read_text().replace("  dataset: simulated", "  dataset: rire"))
+    (command,) = [command for command in COMMANDS if "get_$(DATA)" in command]
+    arguments = command.replace("$(CORES)", "2").replace("$(DATA)", "rire")
+    result = snakemake(folder, "--dry-run", *shlex.split(arguments))
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
 def test_what_a_failed_job_said_is_shown_though_rules_are_quiet(tmp_path):
     folder = copy_project(tmp_path)
     older = folder / "results" / "logs" / "older.log"

@@ -130,12 +130,12 @@ CHANGED_VALUES = {
     "another seed of the patients": ({"patients.seed": 2}, MADE_PATIENTS | PATIENTS),
     "one more method for the patients": (
         {"patients.methods": ["syn_mi", "unet_none", "unet_proposed", "voxelmorph1"]},
-        {"register_voxelmorph_patients", *MEASURED_PATIENTS},
+        {"register_voxelmorph_patients", *MEASURED_PATIENTS, "plot_rulegraph"},
     ),
-    "no patients": ({"patients.dataset": None}, set()),
+    "no patients": ({"patients.dataset": None}, {"plot_rulegraph"}),
     "samples of the uncertainty": ({"uncertainty.samples": 4}, UNCERTAINTY),
     "a level of noise": ({"robustness.noise_sd": [2]}, ROBUSTNESS),
-    "robustness of no method": ({"robustness.methods": []}, set()),
+    "robustness of no method": ({"robustness.methods": []}, {"plot_rulegraph"}),
     # as an unordered set of values, nothing would have changed
     "two swapped weights of a loss": (
         {"unet.bending": configured("unet.dice"), "unet.dice": configured("unet.bending")},

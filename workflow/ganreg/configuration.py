@@ -95,6 +95,38 @@ def _validate_bids(config):
             raise InputError(f"config: registration.reference_method: {message}, found {found}")
 
 
+def _validate_patients(config):
+    """Check what the second data set asks of the rest; nothing where there is none."""
+    source, task = config["patients"]["dataset"], config["task"]
+    if source == "simulated" and config["dataset"] == "embedded":
+        # a subject is drawn from the seed and its number: equal seeds would give the training subjects' anatomies
+        if config["patients"]["seed"] == config["cohort"]["seed"]:
+            found = config["patients"]["seed"]
+            raise InputError(f"config: patients.seed: expected another seed than the cohort's, found {found} twice")
+    elif source == "rire":
+        if task["fixed"] != "T1w" or task["pairs"] != "inter_subject":
+            message = "expected task.fixed T1w and task.pairs inter_subject, which patients are registered by"
+            raise InputError(f"config: patients.dataset: {message}, found {task['fixed']} and {task['pairs']}")
+        if config["template"]["image"]:
+            message = "expected null, the template that patients' silver labels come from"
+            raise InputError(f"config: template.image: {message}, found {config['template']['image']}")
+        root = config["bids"]["root"]
+        if config["dataset"] == "bids" and Path(root).resolve() == Path("data/rire").resolve():
+            raise InputError(f"config: patients.dataset: expected other people than in bids.root, found {root} as both")
+
+
+def validate_patients(config, patients):
+    """Check that every fold has two patients to pair.
+
+    Raises
+    ------
+    InputError
+    """
+    needed, source = 2 * config["split"]["folds"], config["patients"]["dataset"]
+    if len(patients) < needed:
+        raise InputError(f"config: patients: expected at least {needed}, two a fold, found {len(patients)} ({source})")
+
+
 def _one_line(error):
     place = ".".join(str(part) for part in error.absolute_path) or "top level"
     if error.validator == "additionalProperties":
@@ -139,6 +171,12 @@ def validate(config, schema_path):
         raise InputError(f"config: robustness.methods: expected some of registration.methods, found {strangers[0]}")
     if config["dataset"] == "bids":
         _validate_bids(config)
+    _validate_patients(config)
+    modalities = {config["bids"]["reference"], config["task"]["fixed"], config["task"]["moving"]}
+    if unknown := [each for each in config["preprocess"]["bias_correction"]["modalities"] if each not in modalities]:
+        expected = ", ".join(sorted(modalities))
+        message = f"expected some of the modalities in use, {expected}"
+        raise InputError(f"config: preprocess.bias_correction.modalities: {message}, found {unknown[0]}")
     for suffix, pattern in config["dicom"]["series"].items():
         try:
             re.compile(pattern or "")

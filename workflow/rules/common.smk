@@ -116,7 +116,7 @@ DEGRADATION = {key: value for key, value in config["robustness"].items() if key 
 CONDITIONS = 1 + sum(len(DEGRADATION[kind]) for kind in ("noise_sd", "bias_sd", "rotation_deg"))
 
 # the patients of the second data set, each with its modalities, T1w first: what the others are registered to
-PATIENT_MODALITIES = ["T1w", "T2w", "ct", "pet"]
+PATIENT_MODALITIES = bids.PATIENT_MODALITIES
 # a simulated one stands beside the simulated cohort alone; the networks must register between subjects to T1w
 PATIENT_SOURCE = config["patients"]["dataset"] if TASK["fixed"] == "T1w" and TASK["pairs"] == "inter_subject" else None
 PATIENT_ROOT = "<results>/patients/bids"
@@ -127,6 +127,8 @@ if PATIENT_SOURCE == "simulated" and EMBEDDED:
 elif PATIENT_SOURCE == "rire":
     PATIENT_ROOT, PATIENT_DATASET = "data/rire", "RIRE (silver labels)"
     PATIENTS = checked(bids.listed_modalities, Path(PATIENT_ROOT, "participants.tsv"), PATIENT_MODALITIES)
+if PATIENTS or PATIENT_SOURCE == "rire":
+    checked(configuration.validate_patients, config, PATIENTS)
 PATIENT_METHODS = ["initial", *(method for method in config["patients"]["methods"] if method in METHODS)]
 
 FOLDS = range(1, config["split"]["folds"] + 1)

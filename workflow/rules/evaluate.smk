@@ -387,6 +387,34 @@ use rule register_niftyreg as register_niftyreg_degraded with:
         subjects=degraded_folder,
 
 
+use rule register_greedy as register_greedy_degraded with:
+    input:
+        subjects="<results>/robustness/subjects",
+        folds="<results>/robustness/folds.json",
+    output:
+        temp(directory("<results>/robustness/transforms/fold{fold}/{method}/batch{batch}")),
+    log:
+        "<logs>/register_greedy_degraded/fold{fold}_{method}_batch{batch}.log",
+    benchmark:
+        "<benchmarks>/register_greedy_degraded/fold{fold}_{method}_batch{batch}.jsonl"
+    params:
+        subjects=degraded_folder,
+
+
+use rule register_convexadam as register_convexadam_degraded with:
+    input:
+        subjects="<results>/robustness/subjects",
+        folds="<results>/robustness/folds.json",
+    output:
+        temp(directory("<results>/robustness/transforms/fold{fold}/{method}/batch{batch}")),
+    log:
+        "<logs>/register_convexadam_degraded/fold{fold}_{method}_batch{batch}.log",
+    benchmark:
+        "<benchmarks>/register_convexadam_degraded/fold{fold}_{method}_batch{batch}.jsonl"
+    params:
+        subjects=degraded_folder,
+
+
 use rule register_voxelmorph as register_voxelmorph_degraded with:
     input:
         subjects="<results>/robustness/subjects",

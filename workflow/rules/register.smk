@@ -379,7 +379,7 @@ use rule register_initial as register_initial_patients with:
         patients=expand("<results>/patients/preprocess/sub-{patient}", patient=PATIENTS),
         folds="<results>/patients/folds.json",
     output:
-        directory("<results>/patients/transforms/fold{fold}/initial"),
+        transforms_output("<results>/patients/transforms/fold{fold}/initial"),
     log:
         "<logs>/register_initial_patients/fold{fold}.log",
     benchmark:
@@ -393,7 +393,7 @@ use rule register_syn as register_syn_patients with:
         patients=expand("<results>/patients/preprocess/sub-{patient}", patient=PATIENTS),
         folds="<results>/patients/folds.json",
     output:
-        directory("<results>/patients/transforms/fold{fold}/{method}/batch{batch}"),
+        transforms_output("<results>/patients/transforms/fold{fold}/{method}/batch{batch}"),
     log:
         "<logs>/register_syn_patients/fold{fold}_{method}_batch{batch}.log",
     benchmark:
@@ -408,11 +408,41 @@ use rule register_niftyreg as register_niftyreg_patients with:
         patients=expand("<results>/patients/preprocess/sub-{patient}", patient=PATIENTS),
         folds="<results>/patients/folds.json",
     output:
-        directory("<results>/patients/transforms/fold{fold}/{method}/batch{batch}"),
+        transforms_output("<results>/patients/transforms/fold{fold}/{method}/batch{batch}"),
     log:
         "<logs>/register_niftyreg_patients/fold{fold}_{method}_batch{batch}.log",
     benchmark:
         "<benchmarks>/register_niftyreg_patients/fold{fold}_{method}_batch{batch}.jsonl"
+    params:
+        options=lambda wildcards: registration_options(config[wildcards.method]),
+        subjects=patient_folder,
+
+
+use rule register_greedy as register_greedy_patients with:
+    input:
+        patients=expand("<results>/patients/preprocess/sub-{patient}", patient=PATIENTS),
+        folds="<results>/patients/folds.json",
+    output:
+        transforms_output("<results>/patients/transforms/fold{fold}/{method}/batch{batch}"),
+    log:
+        "<logs>/register_greedy_patients/fold{fold}_{method}_batch{batch}.log",
+    benchmark:
+        "<benchmarks>/register_greedy_patients/fold{fold}_{method}_batch{batch}.jsonl"
+    params:
+        options=lambda wildcards: registration_options(config[wildcards.method]),
+        subjects=patient_folder,
+
+
+use rule register_convexadam as register_convexadam_patients with:
+    input:
+        patients=expand("<results>/patients/preprocess/sub-{patient}", patient=PATIENTS),
+        folds="<results>/patients/folds.json",
+    output:
+        transforms_output("<results>/patients/transforms/fold{fold}/{method}/batch{batch}"),
+    log:
+        "<logs>/register_convexadam_patients/fold{fold}_{method}_batch{batch}.log",
+    benchmark:
+        "<benchmarks>/register_convexadam_patients/fold{fold}_{method}_batch{batch}.jsonl"
     params:
         options=lambda wildcards: registration_options(config[wildcards.method]),
         subjects=patient_folder,
@@ -424,7 +454,7 @@ use rule register_voxelmorph as register_voxelmorph_patients with:
         folds="<results>/patients/folds.json",
         weights="<results>/models/fold{fold}/{method}.pt",
     output:
-        directory("<results>/patients/transforms/fold{fold}/{method}"),
+        transforms_output("<results>/patients/transforms/fold{fold}/{method}"),
     log:
         "<logs>/register_voxelmorph_patients/fold{fold}_{method}.log",
     benchmark:
@@ -439,7 +469,7 @@ use rule register_unet as register_unet_patients with:
         folds="<results>/patients/folds.json",
         weights=weights_of,
     output:
-        directory("<results>/patients/transforms/fold{fold}/{method}"),
+        transforms_output("<results>/patients/transforms/fold{fold}/{method}"),
     log:
         "<logs>/register_unet_patients/fold{fold}_{method}.log",
     benchmark:

@@ -20,6 +20,9 @@ rule plot_rulegraph:
             methods=METHODS,
             pairs=TASK["pairs"],
             uncertain=UNCERTAIN,
+            robust=ROBUST,
+            sized=SIZED,
+            patients=[PATIENT_SOURCE, *PATIENT_METHODS] if PATIENTS else [],
             rules=[rule.name for rule in workflow.rules],
         ),
         code=code("plot_rulegraph", "report"),
@@ -506,6 +509,14 @@ rule write_provenance:
         results=lambda wildcards: [*rules.tables.input, *rules.figures.input],
         data=[
             LABEL_TABLE,
+            *(path for path in config["template"].values() if path),
+            *(path for path in patient_truth() if PATIENT_SOURCE == "rire"),
+            *(
+                path
+                for patient, names in PATIENTS.items()
+                if PATIENT_SOURCE == "rire"
+                for path in expand([patient_file(name) for name in names], subject=patient)
+            ),
             *(
                 path
                 for subject in ALL_SUBJECTS

@@ -14,6 +14,8 @@ CAPTION = (
     "patients, the affine to the template."
 )
 
+SILVER = " SyN made the silver labels: it is shown on them, but not to be ranked."
+
 
 def main(argv=None):
     parser = cli.add_paths(cli.parser(__doc__), "output", many=("dice", "errors"))
@@ -25,7 +27,7 @@ def main(argv=None):
     table = patients_table.summary(
         dice[~dice["structure"].isin(options["exclude"])], errors, methods, options["evaluation"]
     )
-    caption = CAPTION.format(labels=options["labels"])
+    caption = CAPTION.format(labels=options["labels"]) + (SILVER if "silver" in options["labels"] else "")
     io.write_table(args.output / "patients.csv", table)
     io.write_text(args.output / "patients.md", tables.to_markdown(table, caption))
     opened = {str(path): io.sha256(path) for path in [*args.dice, *args.errors]}

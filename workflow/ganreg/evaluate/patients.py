@@ -9,6 +9,7 @@ import torch
 
 from ganreg import io
 from ganreg.evaluate import overlap
+from ganreg.evaluate.patients_table import ERRORS
 from ganreg.preprocess.labels import REST
 from ganreg.progress import Progress
 from ganreg.spatial import warp
@@ -17,7 +18,6 @@ from ganreg.spatial.points import Displacement, apply
 # what an image is before anything was registered: as the scanners' headers have it
 HEADERS = "headers"
 KEYS = ["dataset", "fold", "pair", "fixed", "moving", "modality", "method"]
-ERRORS = ["tre_median_mm", "tre_max_mm", "tre_corners_mm"]
 
 
 class Preprocessed:

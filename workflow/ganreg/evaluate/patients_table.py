@@ -5,6 +5,7 @@ import pandas as pd
 
 from ganreg.evaluate.tables import bootstrap_interval, subject_means
 
+# of the long table of errors
 ERRORS = ["tre_median_mm", "tre_max_mm", "tre_corners_mm"]
 
 

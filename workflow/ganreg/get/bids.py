@@ -6,6 +6,9 @@ from pathlib import Path
 
 from ganreg.errors import InputError
 
+# of the patients of a second data set; the others are registered to the first
+PATIENT_MODALITIES = ["T1w", "T2w", "ct", "pet"]
+
 # the folders under data/ that `make data` makes
 GETTABLE = ("ixi", "rire", "dicom")
 

@@ -19,7 +19,8 @@ def complete(output, description, table, suffixes, written):
     description : dict, fields of `dataset_description.json`
     table : pandas.DataFrame, `participant_id` first
     suffixes : list of str
-        Ends of the images' names: other images of these names go, as whoever reads the folder takes what lies there.
+        Ends of the images' names, `*` for any: other images of these names go, as whoever reads the folder takes what
+        lies there.
     written : collection of Path, the images that stay
     """
     folder = Path(output).parent

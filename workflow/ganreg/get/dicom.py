@@ -281,4 +281,4 @@ def get(output, options):
         more = f"; {len(faults) - 1} more above" if len(faults) > 1 else ""
         raise InputError(f"{faults[0]}{more} (`dicom: {{subjects: [...]}}` chooses subjects)")
     table = pd.DataFrame({"participant_id": [f"sub-{subject}" for subject in subjects]})
-    dataset.complete(output, {"Name": Path(options["root"]).name}, table, list(wanted), written)
+    dataset.complete(output, {"Name": Path(options["root"]).name}, table, ["*"], written)

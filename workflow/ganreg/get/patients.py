@@ -13,12 +13,12 @@ from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from ganreg.get import cohort
+from ganreg.get.bids import PATIENT_MODALITIES
 from ganreg.spatial import warp
 
 # RIRE's MR: voxels, and mm a voxel
 SHAPE = (256, 256, 26)
 SPACING = (1.25, 1.25, 4.0)
-MODALITIES = ["T1w", "T2w", "ct", "pet"]
 # mm between the top of the grid and that of the brain, where nothing is offset
 ABOVE_MM = 16
 # outer distance from the brain (mm) of fluid, bone and scalp, and their grey values; the last ones are air's
@@ -129,7 +129,7 @@ def simulate_patient(template, affine, number, options):
     grid = _grid(subject.mask, subject.image_affines["T1w"])
     centre = grid[:3, :3] @ ((np.array(SHAPE) - 1) / 2) + grid[:3, 3]
     images, offsets = {}, {}
-    for modality in MODALITIES:
+    for modality in PATIENT_MODALITIES:
         offsets[modality] = np.eye(4) if modality == "T1w" else _offset(rng, centre, options["offset"])
         head = np.where(mask, brains[modality], np.array(LAYERS[modality])[layer]).astype(np.float32)
         width = [PET_FWHM_MM if modality == "pet" else 0] * 3
