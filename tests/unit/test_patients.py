@@ -1,5 +1,10 @@
 """Patients of another data set: simulated as said, divided into folds, measured right."""
 
+import json
+import os
+import subprocess
+import sys
+
 import nibabel as nib
 import numpy as np
 import pandas as pd
@@ -209,3 +214,25 @@ def test_the_summary_takes_means_over_patients_and_the_worst_error():
     assert row[["ci_low", "ci_high"]].tolist() == pytest.approx([0.3, 0.7])
     assert row[["n_patients", "n_truth"]].tolist() == [2, 3]
     assert row[["tre_median_mm", "tre_max_mm", "tre_corners_mm"]].tolist() == [2, 12, 6]
+
+
+@pytest.mark.parametrize("truths", [0, 2])
+def test_patients_are_drawn_with_and_without_a_truth(truths, root, tmp_path):
+    rng = np.random.default_rng(0)
+    volume = tmp_path / "sub-a" / "anat" / "sub-a_desc-preproc_{}.nii.gz"
+    names = ["T1w", "ct"]
+    paths = [str(volume).format(name) for name in names]
+    for path in paths:
+        io.save(path, rng.random((16, 16, 8)), GRID)
+    columns = [*evaluated.KEYS, *patients_table.ERRORS]
+    rows = [["d", 1, "x", "a", "a", "ct", method, 1, 2, 3] for method in ("headers", "initial")[:truths]]
+    pd.DataFrame(rows, columns=columns).to_csv(tmp_path / "errors.csv", index=False)
+    plot = {"dpi": 60, "font_size": 8, "palette": "colorblind", "slice": 0.5}
+    command = [sys.executable, root / "workflow" / "scripts" / "plot_patients.py", "--errors", tmp_path / "errors.csv"]
+    command += ["--options", json.dumps({"plot": plot, "patients": [["a", names]]}), "--images", *paths]
+    command += ["--subjects", tmp_path, "--output", tmp_path / "figure.png"]
+    environment = {**os.environ, "PYTHONPATH": str(root / "workflow")}
+    result = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert result.returncode == 0, result.stderr
+    svg = (tmp_path / "figure.svg").read_text()
+    assert ("registration" in svg) == bool(truths)

@@ -10,8 +10,8 @@ SEED = 1
 # spacings at the finest level: linear transforms need no more
 COARSE_MM = 3
 MOVING_MM = 2
-# the share of the brain that a second scan must hold, and the ratios of its volume that pass: T1w to T2w, real and
-# simulated, gave .95 to 1.01 in one head and .71 to 1.29 in two adults' heads
+# the share of the brain that a second scan must hold, and the ratios of its volume that pass: one head gave .95 to
+# 1.01 (simulated T1w and T2w, the template's, a real T1w and itself with inverted contrast), two adults' .71 to 1.29
 FIELD_OF_VIEW = 0.5
 VOLUME_RATIO = (0.7, 1.43)
 # around the brain, for the skull to count
