@@ -1,5 +1,6 @@
 """Work that was cut off: what is finished is kept, what is half written is not trusted, a full disk is one line."""
 
+import contextlib
 import resource
 import signal
 import subprocess
@@ -117,15 +118,20 @@ def test_a_checkpoint_that_was_cut_short_is_set_aside(tmp_path, capsys, kept):
     assert checkpoint.load() is None
 
 
-@pytest.fixture
+@contextlib.contextmanager
 def small_files():
-    """Within, a file takes no more than 10,000 bytes, as on a disk that has no more to give."""
+    """Within, a file takes no more than 10,000 bytes, as on a disk that has no more to give.
+
+    No fixture: the test runner's own log may be a longer file, and is written to before a fixture ends.
+    """
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    signal.signal(signal.SIGXFSZ, ignored)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, ignored)
 
 
 WRITERS = {
@@ -136,10 +142,12 @@ WRITERS = {
 
 
 @pytest.mark.parametrize("name", WRITERS)
-@pytest.mark.usefixtures("small_files")
 def test_a_full_disk_is_one_line_and_leaves_what_was_there(tmp_path, name):
     (tmp_path / name).write_text("as before")
-    with pytest.raises(InputError, match=rf"{name}: expected room to write it, found none: File too large"):
+    with (
+        small_files(),
+        pytest.raises(InputError, match=rf"{name}: expected room to write it, found none: File too large"),
+    ):
         WRITERS[name](tmp_path / name)
     assert [path.name for path in tmp_path.iterdir()] == [name]
     assert (tmp_path / name).read_text() == "as before"
