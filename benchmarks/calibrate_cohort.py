@@ -17,11 +17,11 @@ import SimpleITK as sitk
 import torch
 import yaml
 
-from ganreg import cli, io
+from ganreg import cli, io, syn
 from ganreg.evaluate import overlap
 from ganreg.get import cohort, template
 from ganreg.preprocess import align, labels, normalize, resample
-from ganreg.register import convexadam, niftyreg, syn
+from ganreg.register import convexadam, niftyreg
 from ganreg.spatial import transform_file, warp
 
 SPACING, SHAPE = 2.0, (96, 96, 96)

@@ -29,11 +29,11 @@ import pandas as pd
 import torch
 import yaml
 
-from ganreg import cli, io, training
+from ganreg import cli, io, syn, training
 from ganreg.get import template
 from ganreg.preprocess import labels, resample
 from ganreg.preprocess.normalize import zscore
-from ganreg.register import batch, convexadam, greedy, learned, networks, niftyreg, syn
+from ganreg.register import batch, convexadam, greedy, learned, networks, niftyreg
 from ganreg.spatial import deform, itk, warp
 
 ROOT = Path(__file__).resolve().parents[1]

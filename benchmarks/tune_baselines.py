@@ -19,9 +19,9 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from ganreg import cli, io
+from ganreg import cli, io, syn
 from ganreg.evaluate import pairs
-from ganreg.register import convexadam, greedy, niftyreg, syn
+from ganreg.register import convexadam, greedy, niftyreg
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDS, JOBS = 3, 2

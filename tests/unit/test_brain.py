@@ -9,7 +9,7 @@ from scipy import ndimage
 
 from ganreg import io
 from ganreg.errors import InputError
-from ganreg.evaluate import overlap, subjects
+from ganreg.evaluate import alignment, overlap
 from ganreg.get import cohort, template
 from ganreg.preprocess import align, bias, extract, labels, normalize, resample, silver
 from ganreg.spatial import itk
@@ -69,13 +69,13 @@ def test_an_image_without_signal_inside_the_mask_is_one_line():
 
 def test_outliers_are_far_below_the_median_and_a_uniform_group_has_none():
     usual = np.array([0.95, 0.94, 0.955, 0.945, 0.95, 0.96])
-    flagged, limit = subjects.outliers(np.append(usual, 0.8))
+    flagged, limit = alignment.outliers(np.append(usual, 0.8))
     assert flagged.tolist() == [False] * 6 + [True]
     assert 0.9 < limit < 0.94
     # deviations of a thousandth are no failure
-    assert not subjects.outliers(np.array([0.95, 0.95, 0.95, 0.949, 0.947]))[0].any()
+    assert not alignment.outliers(np.array([0.95, 0.95, 0.95, 0.949, 0.947]))[0].any()
     # and a brain that fits better than the others is none either
-    assert not subjects.outliers(np.append(usual, 0.999))[0].any()
+    assert not alignment.outliers(np.append(usual, 0.999))[0].any()
 
 
 def head():

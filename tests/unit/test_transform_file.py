@@ -9,9 +9,9 @@ import torch
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
-from ganreg import io
+from ganreg import io, syn
 from ganreg.errors import InputError
-from ganreg.register import convexadam, greedy, learned, networks, niftyreg, programs, syn
+from ganreg.register import convexadam, greedy, learned, networks, niftyreg, programs
 from ganreg.spatial import transform_file, warp
 
 SHAPE = (48, 32, 32)

@@ -233,7 +233,7 @@ def test_words_anywhere_plan_nothing(project):
 
 
 CHANGED_LOGIC = {
-    "ganreg/register/syn.py": ("SEED = 1", "SEED = 2", AFTER_SYN),
+    "ganreg/syn.py": ("SEED = 1", "SEED = 2", AFTER_SYN),
     # the cohort is made by warping, preprocessing and the template are not
     "ganreg/spatial/warp.py": ("MOST_PARTS = 8", "MOST_PARTS = 4", AFTER_COHORT | MADE_PATIENTS | PATIENTS),
     "ganreg/spatial/deform.py": (

@@ -5,7 +5,7 @@ import pandas as pd
 import SimpleITK as sitk
 
 from ganreg import cli, io
-from ganreg.evaluate import overlap, subjects
+from ganreg.evaluate import alignment, overlap
 from ganreg.preprocess import resample
 
 
@@ -21,7 +21,7 @@ def main(argv=None):
         rows.append({"subject": subject, "template_overlap": dice})
     table = pd.DataFrame(rows)
     table.insert(0, "dataset", args.options["dataset"])
-    table["outlier"], table["limit"] = subjects.outliers(table["template_overlap"].to_numpy())
+    table["outlier"], table["limit"] = alignment.outliers(table["template_overlap"].to_numpy())
     io.write_table(args.output, table)
 
 

@@ -1,7 +1,7 @@
 """Register a batch of pairs with SyN (antspyx)."""
 
-from ganreg import cli
-from ganreg.register import batch, syn
+from ganreg import cli, syn
+from ganreg.register import batch
 
 
 def main(argv=None):

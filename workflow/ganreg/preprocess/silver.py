@@ -4,9 +4,8 @@ import nibabel as nib
 import numpy as np
 import SimpleITK as sitk
 
-from ganreg import io
+from ganreg import io, syn
 from ganreg.preprocess import normalize, resample
-from ganreg.register import syn
 from ganreg.spatial import itk
 
 
@@ -25,7 +24,7 @@ def propagate(template, template_affine, image, to_subject, options):
     to_subject : array (4, 4)
         RAS world matrix of the affine alignment, template points to subject points.
     options : dict
-        `spacing` of SyN's grid in mm, and SyN's own (`ganreg.register.syn.register`).
+        `spacing` of SyN's grid in mm, and SyN's own (`ganreg.syn.register`).
 
     Returns
     -------
