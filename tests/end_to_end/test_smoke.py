@@ -5,6 +5,7 @@ import itertools
 import shutil
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
@@ -213,3 +214,19 @@ def test_patients_of_another_data_set_are_measured(results):
     assert set(between["modality"]) == {"T2w", "ct"}
     assert set(between["method"]) == {"initial", "syn_mi", "unet_none", "unet_proposed"}
     assert between["n_patients"].eq(4).all()
+
+
+def test_patients_images_lie_where_their_scans_reach(results):
+    folder = results / "patients" / "preprocess"
+    cut = 0
+    for path in sorted(folder.glob("sub-*/anat/*_desc-preproc_*.nii.gz")):
+        subject, _, modality = path.name.removesuffix(".nii.gz").split("_")
+        image = np.asarray(nib.load(path).dataobj)
+        view = np.asarray(nib.load(path.with_name(f"{subject}_mod-{modality}_desc-fov_mask.nii.gz")).dataobj) > 0
+        assert view.any()
+        assert not image[~view].any()
+        # where the T1w scan ends inside the brain, nothing of another one counts either
+        first = np.asarray(nib.load(path.with_name(f"{subject}_mod-T1w_desc-fov_mask.nii.gz")).dataobj) > 0
+        assert not (view & ~first).any()
+        cut += (first & ~view).any()
+    assert cut

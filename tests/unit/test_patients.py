@@ -18,6 +18,7 @@ from ganreg.evaluate import patients as evaluated
 from ganreg.evaluate import patients_table
 from ganreg.get import patients
 from ganreg.preprocess import align
+from ganreg.register import batch
 from ganreg.spatial import itk, points, transform_file
 from ganreg.split import folds
 
@@ -113,6 +114,34 @@ def test_patients_are_divided_and_paired_within_their_fold():
 def test_too_few_patients_are_refused():
     with pytest.raises(InputError, match="patients: expected at least 4 for 2 folds, found 3"):
         folds.patient_folds({"a": [], "b": [], "c": []}, 2, seed=1)
+
+
+# ----------------------------------------------------------------------------------------------------- registration
+
+
+def test_both_images_are_cut_to_where_both_scans_reach(tmp_path):
+    views = {"fixed": np.ones((4, 4, 6), np.uint8), "moving": np.ones((4, 4, 6), np.uint8)}
+    views["fixed"][:, :, :2], views["moving"][:, :, 5:] = 0, 0
+    for name, view in views.items():
+        io.save(tmp_path / f"{name}.nii.gz", np.arange(1, 97, dtype=np.float32).reshape(view.shape), GRID)
+        io.save(tmp_path / f"{name}_view.nii.gz", view, GRID, np.uint8)
+    found = {}
+
+    def register(fixed, moving, output):
+        found.update({path.name: np.asarray(io.load_image(path).dataobj).copy() for path in (fixed, moving)})
+        return output
+
+    paths = [tmp_path / f"{name}.nii.gz" for name in ("fixed", "moving", "fixed_view", "moving_view")]
+    assert batch.in_common_view(register)(*paths, "output") == "output"
+    for name in views:
+        image = found[f"{name}.nii.gz"]
+        assert image[:, :, 2:5].all()
+        assert not image[:, :, [0, 1, 5]].any()
+    io.save(tmp_path / "moving_view.nii.gz", 1 - views["fixed"], GRID, np.uint8)
+    with pytest.raises(
+        InputError, match=r"fixed_view.nii.gz: expected a place that .*moving_view.nii.gz has, too, found"
+    ):
+        batch.in_common_view(register)(*paths, "output")
 
 
 # ------------------------------------------------------------------------------------------------------- evaluation

@@ -399,7 +399,7 @@ use rule register_syn as register_syn_patients with:
     benchmark:
         "<benchmarks>/register_syn_patients/fold{fold}_{method}_batch{batch}.jsonl"
     params:
-        options=lambda wildcards: registration_options(config[wildcards.method]),
+        options=lambda wildcards: registration_options(config[wildcards.method], common_view=True),
         subjects=patient_folder,
 
 
@@ -414,7 +414,7 @@ use rule register_niftyreg as register_niftyreg_patients with:
     benchmark:
         "<benchmarks>/register_niftyreg_patients/fold{fold}_{method}_batch{batch}.jsonl"
     params:
-        options=lambda wildcards: registration_options(config[wildcards.method]),
+        options=lambda wildcards: registration_options(config[wildcards.method], common_view=True),
         subjects=patient_folder,
 
 
@@ -429,7 +429,7 @@ use rule register_greedy as register_greedy_patients with:
     benchmark:
         "<benchmarks>/register_greedy_patients/fold{fold}_{method}_batch{batch}.jsonl"
     params:
-        options=lambda wildcards: registration_options(config[wildcards.method]),
+        options=lambda wildcards: registration_options(config[wildcards.method], common_view=True),
         subjects=patient_folder,
 
 
@@ -444,7 +444,7 @@ use rule register_convexadam as register_convexadam_patients with:
     benchmark:
         "<benchmarks>/register_convexadam_patients/fold{fold}_{method}_batch{batch}.jsonl"
     params:
-        options=lambda wildcards: registration_options(config[wildcards.method]),
+        options=lambda wildcards: registration_options(config[wildcards.method], common_view=True),
         subjects=patient_folder,
 
 
@@ -460,6 +460,7 @@ use rule register_voxelmorph as register_voxelmorph_patients with:
     benchmark:
         "<benchmarks>/register_voxelmorph_patients/fold{fold}_{method}.jsonl"
     params:
+        options=lambda wildcards: registration_options(network_of(wildcards.method), common_view=True),
         subjects=patient_folder,
 
 
@@ -475,4 +476,7 @@ use rule register_unet as register_unet_patients with:
     benchmark:
         "<benchmarks>/register_unet_patients/fold{fold}_{method}.jsonl"
     params:
+        options=lambda wildcards: registration_options(
+            network_of(wildcards.method), common_view=True, **refinement_of(wildcards.method)
+        ),
         subjects=patient_folder,

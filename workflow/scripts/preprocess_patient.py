@@ -1,4 +1,7 @@
-"""Bring one patient's modalities onto the working grid: rigid to T1w, Eq. 1, one resampling; structures stay native."""
+"""Bring one patient's modalities onto the working grid: rigid to T1w, Eq. 1, one resampling; structures stay native.
+
+Beside each image lies a mask of the place that its scan covers, as far as the T1w scan covers it, too.
+"""
 
 from pathlib import Path
 
@@ -36,7 +39,13 @@ def main(argv=None):
                 np.savetxt(f"{stem}from-T1w_to-{modality}_xfm.txt", rigid, fmt="%.10f")
                 own = resample.resample_mask(brain, itk.to_transform(np.linalg.inv(rigid)), image)
             normalized = nib.Nifti1Image(normalize.zscore(np.asarray(image.dataobj), own, path), image.affine)
-            data = resample.resample_image(normalized, itk.to_transform(rigid @ to_t1w), shape, affine)
+            to_image = itk.to_transform(rigid @ to_t1w)
+            data = resample.resample_image(normalized, to_image, shape, affine)
+            whole = np.ones(image.shape, np.uint8)
+            fov = resample.resample_labels(whole, image.affine, to_image, shape, affine)
+            if modality == "T1w":
+                t1w_fov = fov
+            io.save(Path(f"{stem}mod-{modality}_desc-fov_mask.nii.gz"), fov * t1w_fov, affine, np.uint8)
             io.save(Path(f"{stem}desc-preproc_{modality}.nii.gz"), np.where(mask, data, 0), affine)
 
 

@@ -4,9 +4,11 @@ import contextlib
 import time
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from ganreg import cli, io
+from ganreg.errors import InputError
 from ganreg.progress import Progress, mark_of, unfinished
 from ganreg.register.cost import COST_FILE
 from ganreg.split import folds
@@ -36,8 +38,8 @@ def register_batch(pairs, fold, method, threads, image_paths, register, output, 
     fold : int
     method : str
     threads : int, as the cost table reports
-    image_paths : function (pair) -> (fixed path, moving path)
-    register : function (fixed path, moving path, output) -> None or the peak MiB of a child process
+    image_paths : function (pair) -> (fixed path, moving path, and others that `register` takes)
+    register : function (*paths, output) -> None or the peak MiB of a child process
         Writes the transform file.
     output : Path of the folder; a finished part lies beside it until the whole stands
     mark : str
@@ -68,15 +70,47 @@ def register_batch(pairs, fold, method, threads, image_paths, register, output, 
         io.write_table(part.folder / COST_FILE, table)
 
 
+def in_common_view(register):
+    """A registration of two images as seen where the scans of both reach.
+
+    What one scan covers and the other does not is an edge without counterpart: methods pull at it.
+
+    Parameters
+    ----------
+    register : function (fixed path, moving path, output)
+
+    Returns
+    -------
+    function (fixed path, moving path, fixed view, moving view, output)
+        The views are Paths of masks on the images' grid. It raises an InputError if they have nothing in common.
+    """
+
+    def register_seen(fixed_path, moving_path, fixed_view, moving_view, output):
+        paths, views = (fixed_path, moving_path), (fixed_view, moving_view)
+        seen = np.logical_and(*(np.asarray(io.load_labels(path).dataobj) > 0 for path in views))
+        if not seen.any():
+            raise InputError(f"{fixed_view}: expected a place that {moving_view} has, too, found none")
+        with io.scratch() as folder:
+            cut = [folder / f"{name}.nii.gz" for name in ("fixed", "moving")]
+            for path, beside in zip(paths, cut, strict=True):
+                image = io.load_image(path)
+                io.save(beside, np.where(seen, np.asarray(image.dataobj), 0), image.affine)
+            return register(*cut, output)
+
+    return register_seen
+
+
 def run(parser, argv, registrar):
     """The body of every `register_*` script: the fold's pairs of one batch.
+
+    With the option `common_view` the images are cut as `in_common_view` says.
 
     Parameters
     ----------
     parser : argparse.ArgumentParser, with the script's own arguments
     argv : list of str, or None
     registrar : function (args) -> register
-        `register` as `register_batch` wants it.
+        `register` is a function (fixed path, moving path, output), otherwise as `register_batch` wants it.
     """
     parser = cli.add_paths(parser, "folds", "subjects", "output")
     parser.add_argument("--fold", required=True)
@@ -91,11 +125,17 @@ def run(parser, argv, registrar):
     pairs = fold["pairs"][(args.batch - 1) * size : args.batch * size]
     extra = {"weights": io.sha256(args.weights)} if "weights" in args else {}
 
+    register, names = registrar(args), ["desc-preproc_{}"]
+    if options.get("common_view"):
+        register, names = in_common_view(register), [*names, "mod-{}_desc-fov_mask"]
+
     def image_paths(pair):
-        stem = "{0}/sub-{1}/anat/sub-{1}_desc-preproc_{2}.nii.gz"
-        fixed = stem.format(args.subjects, pair["fixed"], options["fixed"])
-        modality = pair.get("modality", options["moving"])
-        return Path(fixed), Path(stem.format(args.subjects, pair["moving"], modality))
+        roles = (pair["fixed"], options["fixed"]), (pair["moving"], pair.get("modality", options["moving"]))
+        return [
+            args.subjects / f"sub-{subject}" / "anat" / f"sub-{subject}_{name.format(modality)}.nii.gz"
+            for name in names
+            for subject, modality in roles
+        ]
 
     mark = mark_of(options, args.code, extra)
-    register_batch(pairs, fold["fold"], args.method, threads, image_paths, registrar(args), args.output, mark)
+    register_batch(pairs, fold["fold"], args.method, threads, image_paths, register, args.output, mark)
