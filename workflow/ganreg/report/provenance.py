@@ -131,7 +131,9 @@ def as_html(content):
             if title == "config":
                 shown = f"<pre>{html.escape(json.dumps(block, indent=2))}</pre>"
             elif title == "seconds":
-                shown = pd.DataFrame(block).T.rename_axis("rule").reset_index().to_html(index=False)
+                shown = (
+                    pd.DataFrame.from_dict(block, orient="index").rename_axis("rule").reset_index().to_html(index=False)
+                )
             else:
                 shown = pd.Series(block, dtype=object).to_frame().to_html(header=False)
             parts.append(f"<h3>{title}</h3>\n{shown}\n")
