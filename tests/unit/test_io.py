@@ -1,6 +1,7 @@
 """Volume input: what is refused, and with which words."""
 
 import itertools
+import locale
 
 import nibabel as nib
 import numpy as np
@@ -148,3 +149,16 @@ def test_a_matrix_survives_the_way_through_simpleitk():
     matrix = np.eye(4)
     matrix[:3] += np.random.default_rng(0).normal(0, 0.1, (3, 4))
     np.testing.assert_allclose(itk.affine_matrix(itk.to_transform(matrix)), matrix, atol=1e-12)
+
+
+def test_text_is_utf8_in_any_locale(tmp_path):
+    before = locale.setlocale(locale.LC_ALL)
+    try:
+        # as SimpleITK's DICOM writer leaves it
+        locale.setlocale(locale.LC_ALL, "C")
+        io.write_text(tmp_path / "text.txt", "Schädel")
+        (tmp_path / "content.json").write_bytes('{"Kopf": "Schädel"}'.encode())
+        assert io.read_json(tmp_path / "content.json") == {"Kopf": "Schädel"}
+    finally:
+        locale.setlocale(locale.LC_ALL, before)
+    assert (tmp_path / "text.txt").read_bytes() == "Schädel".encode()

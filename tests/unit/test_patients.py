@@ -263,5 +263,5 @@ def test_patients_are_drawn_with_and_without_a_truth(truths, root, tmp_path):
     environment = {**os.environ, "PYTHONPATH": str(root / "workflow")}
     result = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert result.returncode == 0, result.stderr
-    svg = (tmp_path / "figure.svg").read_text()
+    svg = (tmp_path / "figure.svg").read_text(encoding="utf-8")
     assert ("registration" in svg) == bool(truths)

@@ -202,7 +202,8 @@ def require_same_grid(first, first_path, second, second_path):
 def write_text(path, text):
     """Write a text file whole or not at all."""
     with atomic(path) as beside:
-        beside.write_text(text)
+        # by name: Python's default follows the locale, which SimpleITK's DICOM writer, for one, sets to C
+        beside.write_text(text, encoding="utf-8")
 
 
 def write_json(path, content):
@@ -219,7 +220,7 @@ def read_json(path):
         If it is missing or not JSON.
     """
     try:
-        return json.loads(Path(path).read_text())
+        return json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: expected a JSON file, found none that can be read ({error})") from None
 

@@ -97,7 +97,7 @@ def left_out(options, modalities):
 
 def _listed(path):
     """Subjects of a BIDS `participants.tsv`; none where there is no such file."""
-    lines = path.read_text(errors="replace").splitlines()[1:] if path.is_file() else []
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()[1:] if path.is_file() else []
     return {line.split("\t")[0].strip().removeprefix("sub-") for line in lines if line.strip()}
 
 
@@ -121,7 +121,7 @@ def listed_modalities(path, modalities):
     """
     if not path.is_file():
         raise InputError(f"{path}: expected the list that `make data DATA={path.parent.name}` writes, found none")
-    with open(path, newline="") as stream:
+    with open(path, encoding="utf-8", newline="") as stream:
         lines = list(csv.DictReader(stream, delimiter="\t"))
     found = {
         line["participant_id"].removeprefix("sub-"): [name for name in modalities if line.get(name) == "yes"]
