@@ -103,6 +103,13 @@ def test_minds_loss_and_gradient_are_those_of_automatic_differentiation(pair):
     torch.testing.assert_close(results[0], results[1])
 
 
+def test_descriptors_come_with_minds_loss_and_carry_no_gradient(pair):
+    fixed, moving, mask = pair
+    _, descriptors = losses.mind_distance(moving.clone().requires_grad_(), losses.mind(fixed), mask)
+    assert not descriptors.requires_grad
+    torch.testing.assert_close(descriptors, losses.mind(moving), rtol=0, atol=0)
+
+
 def test_an_empty_image_has_no_gradient_rather_than_nan():
     empty = torch.zeros(1, 1, 8, 8, 8, requires_grad=True)
     losses.similarity_to("mind", torch.rand(1, 1, 8, 8, 8), torch.ones(1, 1, 8, 8, 8))(empty).backward()

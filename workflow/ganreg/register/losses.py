@@ -89,7 +89,7 @@ def mind(image):
 
 
 class _MindDistance(torch.autograd.Function):
-    """Mean squared difference of an image's descriptors from given ones, with the gradient worked out by hand.
+    """`mind_distance`, with the gradient worked out by hand.
 
     Automatic differentiation of the two dozen shifted copies takes four times as long.
     """
@@ -112,11 +112,12 @@ class _MindDistance(torch.autograd.Function):
             gradient -= of_mean
             gradient.scatter_add_(1, nearest, -gradient.sum(dim=1, keepdim=True))
             ctx.save_for_backward(padded, gradient)
-        return difference.square_().mul_(weight).sum()
+        ctx.mark_non_differentiable(descriptor)
+        return difference.square_().mul_(weight).sum(), descriptor
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx, factor):
+    def backward(ctx, factor, _):
         padded, gradient = ctx.saved_tensors
         shape, result, channels = gradient.shape[2:], torch.zeros_like(padded), iter(gradient.split(1, dim=1))
         for way, starts in SELF_SIMILARITY.items():
@@ -131,6 +132,22 @@ class _MindDistance(torch.autograd.Function):
             result[here] += moved
             result[there] -= moved
         return result, None, None
+
+
+def mind_distance(warped, target, mask):
+    """Mean squared difference of an image's descriptors from given ones, inside a mask.
+
+    Parameters
+    ----------
+    warped : Tensor (B, 1, X, Y, Z)
+    target : Tensor (B, 12, X, Y, Z), of `mind`
+    mask : Tensor (B, 1, X, Y, Z)
+
+    Returns
+    -------
+    (distance, with its gradient; `mind(warped)`, without one)
+    """
+    return _MindDistance.apply(functional.pad(warped, (REACH,) * 6, mode="replicate"), target, mask)
 
 
 def similarity_to(name, fixed, mask):
@@ -150,7 +167,7 @@ def similarity_to(name, fixed, mask):
     """
     if name == "mind":
         target = mind(fixed)
-        return lambda warped: _MindDistance.apply(functional.pad(warped, (REACH,) * 6, mode="replicate"), target, mask)
+        return lambda warped: mind_distance(warped, target, mask)[0]
     if name == "mse":
         return lambda warped: ((warped - fixed).square() * mask).sum() / mask.sum()
     if name == "mi":

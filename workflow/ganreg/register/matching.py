@@ -65,7 +65,8 @@ def cost_volume(fixed, moving, reach):
             window = [slice(at // 2, at // 2 + side) for at, side in zip(first, half, strict=True)]
             window[0] = slice(window[0].start + plane, window[0].start + plane + slab.shape[2])
             met = sub_grids[tuple(at % 2 for at in first)][(..., *window)]
-            torch.mean((slab - met).square_(), dim=1, out=costs[:, number, plane : plane + slab.shape[2]])
+            apart = functional.mse_loss(slab, met, reduction="none")
+            torch.mean(apart, dim=1, out=costs[:, number, plane : plane + slab.shape[2]])
     for number in range(len(tried)):
         costs[:, number : number + 1] = losses.box_mean(costs[:, number : number + 1])
     return costs.sub_(costs.mean(dim=1, keepdim=True)).mul_(SCALE)

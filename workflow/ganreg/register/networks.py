@@ -154,16 +154,23 @@ class RegistrationUNet(nn.Module):
         box = brain_box(fixed, losses.REACH + max(self.search) + 2, step=2)
         origin, half = [side.start for side in box], [slice(side.start // 2, side.stop // 2) for side in box]
         fixed = fixed[(..., *box)]
-        similarity = losses.similarity_to(self.similarity, fixed, (fixed > 0).float())
-        target = losses.mind(fixed)
+        mask, target = (fixed > 0).float(), losses.mind(fixed)
+        similarity = None if self.similarity == "mind" else losses.similarity_to(self.similarity, fixed, mask)
+
+        def compare(warped):
+            """The similarity, and the warped image's descriptors, which MIND's has in passing."""
+            if similarity is None:
+                return losses.mind_distance(warped, target, mask)
+            return similarity(warped), losses.mind(warped.detach())
 
         def matches(velocity):
             with torch.autocast(velocity.device.type, enabled=False):
                 with torch.enable_grad():
                     velocity = velocity.detach().requires_grad_()
                     warped = warp.warp(moving, self._doubled(velocity)[(..., *box)], origin=origin)
-                    (gradient,) = torch.autograd.grad(similarity(warped), velocity)
-                costs = matching.cost_volume(target, losses.mind(warped.detach()), self.search)
+                    loss, descriptors = compare(warped)
+                    (gradient,) = torch.autograd.grad(loss, velocity)
+                costs = matching.cost_volume(target, descriptors, self.search)
                 read = velocity.new_zeros(len(costs), costs.shape[1] + 3, *velocity.shape[2:])
                 read[(slice(None), slice(-3), *half)] = costs
                 read[:, -3:] = gradient / gradient.std().clamp(min=1e-12)
