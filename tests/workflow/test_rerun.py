@@ -294,6 +294,21 @@ def test_one_more_subject_plans_its_own_preprocessing_and_all_after_the_folds(pr
     assert {wildcards["subject"] for _, wildcards in jobs if "subject" in wildcards} == {"07"}
 
 
+def test_smaller_training_sets_leave_the_folds_and_their_networks_alone(project):
+    # with three training subjects a fold, of which two can be taken
+    change(project, {"cohort.subjects": 8, "registration.methods": ["unet_none", "unet_proposed"]})
+    change(project, {"robustness.methods": [], "patients.dataset": None})
+    folds = f"{RESULTS}/split/folds.json"
+    assert snakemake(project, folds, "--configfile", SMOKE).returncode == 0
+    before = planned_jobs(project)
+    change(project, {"split.training_sizes": [2]})
+    more = [job for job in planned_jobs(project) if job not in before]
+    trained = {(rule, wildcards["fold"]) for rule, wildcards in more if rule.startswith("train_")}
+    assert trained == {(f"train_{network}", f"{fold}n2") for network in ("rdnn", "pgan", "unet") for fold in (1, 2)}
+    assert "plot_training_sizes" in {rule for rule, _ in more}
+    assert "make_folds" not in {rule for rule, _ in before + more}
+
+
 @pytest.mark.parametrize("method", [None, "unet_classic"])
 def test_uncertainty_of_no_method_that_is_run_plans_none(project, method):
     overlay = {"uncertainty": {"method": method}, "pathvars": {"results": "results/anew"}}

@@ -10,7 +10,14 @@ rule make_folds:
     conda:
         "../../envs/imaging.yaml"
     params:
-        options=canonical({"subjects": FOLD_SUBJECTS, "split": config["split"], "task": TASK}),
+        # training sizes take a part of a fold and change none
+        options=canonical(
+            {
+                "subjects": FOLD_SUBJECTS,
+                "split": {key: config["split"][key] for key in ("folds", "validation_subjects", "seed")},
+                "task": TASK,
+            }
+        ),
         code=code("make_folds", "imaging"),
     shell:
         """

@@ -65,7 +65,9 @@ def _validation_pairs(rng, validation, train, task):
 
 
 def select(content, name):
-    """One fold of `make_folds`, by its number, with all training subjects or, as in 1n3, with a subset of 3.
+    """One fold of `make_folds`, by its number, with all training subjects or, as in 1n3, with 3 of them.
+
+    The 3 are among the 6 of 1n6.
 
     Parameters
     ----------
@@ -75,12 +77,12 @@ def select(content, name):
     Raises
     ------
     InputError
-        If there is no such fold or subset.
+        If there is no such fold, or it has not as many training subjects.
     """
     number, _, size = name.partition("n")
     for fold in content["folds"]:
-        if str(fold["fold"]) == number and (not size or size in fold["subsets"]):
-            return {**fold, "train": fold["subsets"][size]} if size else fold
+        if str(fold["fold"]) == number and (not size or int(size) <= len(fold["drawn"])):
+            return {**fold, "train": sorted(fold["drawn"][: int(size)])} if size else fold
     raise InputError(f"folds: expected fold {name}, found {[fold['fold'] for fold in content['folds']]}")
 
 
@@ -92,7 +94,7 @@ def make_folds(subjects, split, task):
     subjects : list of str
         Sorted here, so that the order of a listing does not matter; an atlas among them is left out.
     split : dict
-        `folds`, `validation_subjects`, `seed`, `training_sizes`.
+        `folds`, `validation_subjects`, `seed`.
     task : dict
         `pairs`, `pairs_per_subject`, `atlas`.
 
@@ -100,8 +102,8 @@ def make_folds(subjects, split, task):
     -------
     dict
         `folds`: for each fold its number (from 1), train, validation, test, pairs (of the test set), validation_pairs,
-        and subsets, {size: training subjects}, each within the next larger one; `hash`: 12 digits of the SHA-256 of all
-        but the subsets, which every table carries.
+        and drawn, the training subjects in the order in which smaller training sets take them; `hash`: 12 digits of the
+        SHA-256 of all but that order, which every table carries.
 
     Raises
     ------
@@ -122,7 +124,7 @@ def make_folds(subjects, split, task):
         # the subjects after the test set, around the circle: validation sets differ between folds
         others = shuffled[starts[number] :] + shuffled[: starts[number - 1]]
         validation, train = others[:held], others[held:]
-        # a generator of its own: the sizes wanted change no fold
+        # a generator of its own, so that the order changes no fold
         drawn = np.random.default_rng([split["seed"], number]).permutation(sorted(train)).tolist()
         if len(train) < 2:
             raise InputError(f"split: expected at least 2 training subjects in fold {number}, found {len(train)}")
@@ -134,10 +136,10 @@ def make_folds(subjects, split, task):
                 "test": sorted(test),
                 "pairs": task_pairs(rng, test, task),
                 "validation_pairs": _validation_pairs(rng, validation, train, task),
-                "subsets": {str(size): sorted(drawn[:size]) for size in split["training_sizes"]},
+                "drawn": drawn,
             }
         )
-    decisive = [{key: value for key, value in fold.items() if key != "subsets"} for fold in folds]
+    decisive = [{key: value for key, value in fold.items() if key != "drawn"} for fold in folds]
     digest = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:12]
     return {"folds": folds, "hash": digest}
 
