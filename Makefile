@@ -5,6 +5,8 @@ BIN := .venv/bin
 CORES ?= all
 DATA ?= ixi
 KILLS ?= 2
+# pathvars.results
+RESULTS = $(shell sed -n 's/^  results: *\([^ ]*\).*/\1/p' config.yaml)
 SMOKE := --configfile presets/smoke.yaml
 NIFTYREG := niftyreg==1.5.70rc1
 
@@ -29,8 +31,8 @@ help:
 
 run: setup
 	@$(BIN)/python workflow/scripts/print_plan.py
-	@$(BIN)/snakemake --cores $(CORES) --quiet rules --report results/report.zip --report-after-run
-	@$(BIN)/python workflow/scripts/print_headline.py --results results
+	@$(BIN)/snakemake --cores $(CORES) --quiet rules --report $(RESULTS)/report.zip --report-after-run
+	@$(BIN)/python workflow/scripts/print_headline.py --results $(RESULTS)
 
 demo: setup
 	@$(BIN)/snakemake $(SMOKE) --cores $(CORES) --quiet rules

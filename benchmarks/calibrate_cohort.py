@@ -22,7 +22,8 @@ from ganreg.evaluate import overlap
 from ganreg.get import cohort, template
 from ganreg.preprocess import align, labels, normalize, resample
 from ganreg.register import convexadam, niftyreg
-from ganreg.spatial import transform_file, warp
+from ganreg.spatial import warp
+from ganreg.spatial.points import displacement_on
 
 SPACING, SHAPE = 2.0, (96, 96, 96)
 LEAST_VOXELS = 20
@@ -93,9 +94,7 @@ def measure(prepared, folder, source):
             began = time.perf_counter()
             register(fixed_path, moving_path, folder / "transform.nii.gz")
             seconds = time.perf_counter() - began
-            millimetres, affine = transform_file.read_transform(folder / "transform.nii.gz")
-            field = torch.from_numpy(np.moveaxis(millimetres, 3, 0).copy())[None]
-            voxels = warp.resample_displacement(field, affine, SHAPE, affine)
+            voxels = displacement_on(folder / "transform.nii.gz", SHAPE, io.load(fixed_path).affine)
             rows.append({"method": method, "dice": score(fixed_labels, moving_labels, voxels), "seconds": seconds})
     return pd.DataFrame(rows).groupby("method", sort=False).mean().add_prefix(f"{source}_")
 

@@ -24,7 +24,8 @@ from ganreg.evaluate.uncertainty import spearman
 from ganreg.preprocess.subjects import Subjects
 from ganreg.register import losses
 from ganreg.register.sampled import file_of
-from ganreg.spatial import transform_file, warp
+from ganreg.spatial import warp
+from ganreg.spatial.points import displacement_on
 
 ROOT = Path(__file__).resolve().parents[1]
 # voxels, of what is smoothed or differentiated
@@ -59,9 +60,8 @@ def main():
             fixed, moving = subjects.read(pair["fixed"]), subjects.read(pair["moving"])
             name, mask = pair["pair"], fixed["mask"][0].numpy() > 0
             folder = Path(f"fold{fold['fold']}") / args.method
-            stored, affine = transform_file.read_transform(args.results / "transforms" / folder / f"{name}.nii.gz")
-            millimetres = torch.from_numpy(np.moveaxis(stored, 3, 0).copy())[None]
-            displacement = warp.resample_displacement(millimetres, affine, mask.shape, subjects.affine)
+            path = args.results / "transforms" / folder / f"{name}.nii.gz"
+            displacement = displacement_on(path, mask.shape, subjects.affine)
             variance = io.load(file_of(args.results / "uncertainty" / folder, name, "variance"))
             of = [mask, subjects.affine, truth, pair]
             errors[name] = np.full(mask.shape, np.nan)

@@ -203,3 +203,14 @@ def test_each_fold_needs_two_patients(config):
     configuration.validate_patients(config, range(10))
     with pytest.raises(InputError, match="patients: expected at least 10, two a fold, found 9"):
         configuration.validate_patients(config, range(9))
+
+
+@pytest.mark.parametrize(
+    ("dice", "expected"),
+    [(0.3, {"voxelmorph1", "unet_none_refined", "unet_dagan", "unet_proposed"}), (0, {"unet_proposed"})],
+)
+def test_labels_reach_a_network_by_its_loss_or_by_its_samples(config, dice, expected):
+    for block in ("unet", "voxelmorph1"):
+        config = changed(config, f"{block}.dice", dice)
+    methods = ["syn_mi", "voxelmorph1", "unet_none_refined", "unet_dagan", "unet_proposed"]
+    assert {method for method in methods if configuration.sees_labels(config, method)} == expected

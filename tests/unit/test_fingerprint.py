@@ -41,6 +41,23 @@ def test_what_changes_the_fingerprint(project, name, old, new, changes):
     assert (digest() != before) is changes
 
 
+def test_versions_of_programs_that_are_called_count(root, tmp_path):
+    scripts, env = root / "workflow" / "scripts", tmp_path / "env.yaml"
+    digests = []
+    for version in ("1.5", "1.6"):
+        env.write_text(f"dependencies:\n  - niftyreg={version}\n")
+        digests.append(
+            [
+                fingerprint.fingerprint(scripts / f"{name}.py", root / "workflow", env)
+                for name in ("register_niftyreg", "register_syn")
+            ]
+        )
+    assert digests[0][0] != digests[1][0]
+    assert digests[0][1] == digests[1][1]
+    # each of them belongs to a file that there is
+    assert all((root / "workflow" / "ganreg" / name).is_file() for name in fingerprint.TOOLS)
+
+
 def test_imports_are_followed_through_packages(root):
     files, modules = fingerprint.imports(root / "workflow" / "scripts" / "register_unet.py", root / "workflow")
     names = {path.relative_to(root / "workflow").as_posix() for path in files}

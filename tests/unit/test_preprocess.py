@@ -76,6 +76,15 @@ def test_the_grid_is_centred_on_the_brain():
     np.testing.assert_allclose((affine @ [3.5, 3.5, 3.5, 1])[:3], [7, 7, 8])
 
 
+def test_a_grid_that_would_cut_the_brain_is_refused():
+    mask = np.zeros((20, 20, 20), bool)
+    mask[4:11, 6:9, 2:16] = True
+    affine = np.diag([-2.0, 2, 2, 1])
+    resample.grid_affine(mask, affine, (8, 8, 8), 4.0)
+    with pytest.raises(InputError, match=r"a box of 12 x 4 x 26 mm or more, .*, found 24 x 24 x 24 mm"):
+        resample.grid_affine(mask, affine, (8, 8, 8), 3.0)
+
+
 def test_alignment_recovers_a_planted_movement():
     size = (48, 56, 48)
     axes = np.stack(np.meshgrid(*[np.linspace(-1, 1, n) for n in size], indexing="ij"))
@@ -182,6 +191,7 @@ def test_labels_become_structures_and_the_rest_of_the_brain(tmp_path):
     [
         ("number\tname\n1\ta\n", "found no index"),
         ("index\tname\n1\ta\n1\tb\n", "found 1 twice"),
+        ("index\tname\n" + "".join(f"{n}\tarea {n}\n" for n in range(1, 256)), "at most 254 structures .*found 255"),
         ("index\tname\none\ta\n", "whole numbers as index"),
         ("index\tname\tmirror\n1\ta\tz\n", "expected mirrors among the structures, found 'z'"),
     ],

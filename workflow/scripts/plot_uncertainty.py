@@ -8,7 +8,8 @@ from ganreg import cli, io
 from ganreg.evaluate import uncertainty_table
 from ganreg.register.sampled import file_of
 from ganreg.report import slices, style
-from ganreg.spatial import transform_file, warp
+from ganreg.spatial import warp
+from ganreg.spatial.points import displacement_on
 
 
 def draw_reliability(axis, curve, options):
@@ -41,15 +42,12 @@ def main(argv=None):
     pair = io.read_json(args.folds)["folds"][0]["pairs"][0]
 
     def volume(role, name):
-        path = args.subjects / f"sub-{pair[role]}" / "anat" / f"sub-{pair[role]}_{name}.nii.gz"
-        return np.asarray(io.load(path).dataobj, dtype=np.float32)
+        return io.load(args.subjects / f"sub-{pair[role]}" / "anat" / f"sub-{pair[role]}_{name}.nii.gz")
 
-    fixed, moving = (volume(role, f"desc-preproc_{args.options[role]}") for role in ("fixed", "moving"))
-    mask = volume("fixed", "desc-brain_mask") > 0
-    # on the fixed grid, which is also the moving one
-    millimetres, affine = transform_file.read_transform(args.transforms / f"{pair['pair']}.nii.gz")
-    field = torch.from_numpy(np.moveaxis(millimetres, 3, 0).copy())[None]
-    displacement = warp.resample_displacement(field, affine, fixed.shape, affine)
+    images = [volume(role, f"desc-preproc_{args.options[role]}") for role in ("fixed", "moving")]
+    fixed, moving = (np.asarray(image.dataobj, dtype=np.float32) for image in images)
+    mask = np.asarray(volume("fixed", "desc-brain_mask").dataobj) > 0
+    displacement = displacement_on(args.transforms / f"{pair['pair']}.nii.gz", fixed.shape, images[0].affine)
     warped = warp.warp(torch.from_numpy(moving)[None, None], displacement)[0, 0].numpy()
     maps = {
         name: np.asarray(io.load(file_of(args.sampled, pair["pair"], name)).dataobj, dtype=np.float32)

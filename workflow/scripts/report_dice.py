@@ -18,11 +18,9 @@ def main(argv=None):
     options = args.options
     structures, pairs, cost = (pd.read_csv(path) for path in (args.structures, args.pairs, args.cost))
     trained = [io.read_json(path) for path in args.manifests]
-    unlabelled = {model["method"] for model in trained if not model["options"]["settings"]["dice"]}
     under_trained = sorted({model["method"] for model in trained if model["under_trained"]})
-    info = {key: options[key] for key in ("dataset", "task")}
-    info |= {"folds_hash": io.read_json(args.folds)["hash"], "unlabelled": unlabelled}
-    info["unranked"] = options["unranked"]
+    info = {key: options[key] for key in ("dataset", "task", "labelled", "unranked")}
+    info["folds_hash"] = io.read_json(args.folds)["hash"]
     methods, reference = options["methods"], options["reference_method"]
     paper = pd.read_csv(args.paper)
     first = tables.table1(structures, pairs, methods, reference, info, paper, options["evaluation"])
@@ -37,9 +35,13 @@ def main(argv=None):
     if under_trained:
         notes.append(f"Under-trained (validation loss still falling over the second half): {', '.join(under_trained)}.")
     explained = f"Differences: {reference} minus method, 95 % bootstrap interval over subjects, Wilcoxon p after Holm."
-    captions = {"table1": " ".join([*notes, explained, "paper_dice: printed in the paper, on its own data."])}
+    lost = "A structure that a method loses has Dice 0 and no HD95."
+    captions = {"table1": " ".join([*notes, explained, lost, "paper_dice: printed in the paper, on its own data."])}
     captions["table2"] = " ".join([*notes, "sd: over folds.", "paper_mean: printed in the paper, on its own data."])
-    captions["cost"] = "Seconds and peak memory a pair, from preprocessed images to the transform file."
+    captions["cost"] = (
+        "Seconds and peak main memory a pair, from preprocessed images to the transform file. Where the networks had a "
+        "GPU, their seconds are its own and its memory is not counted."
+    )
     contents = {"table1": first, "table2": second, "cost": tables.cost_table(cost, methods)}
     if options["contrasts"]:
         contents["arms"] = tables.gains(structures, options["contrasts"], options["dataset"], options["evaluation"])

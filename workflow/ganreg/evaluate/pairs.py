@@ -11,8 +11,8 @@ from ganreg.errors import InputError
 from ganreg.evaluate import metrics, overlap
 from ganreg.preprocess.labels import REST
 from ganreg.progress import Progress
-from ganreg.spatial import transform_file, warp
-from ganreg.spatial.points import Displacement, apply
+from ganreg.spatial import warp
+from ganreg.spatial.points import Displacement, apply, displacement_on
 
 
 def refuse_leakage(manifests, folds, files_of):
@@ -128,9 +128,7 @@ def evaluate_pairs(folds, method, dataset, transforms, labels_of, structures, tr
             fixed_path, moving_path = labels_of(pair["fixed"]), labels_of(pair["moving"])
             fixed, moving = io.load_labels(fixed_path), io.load_labels(moving_path)
             io.require_same_grid(fixed, fixed_path, moving, moving_path)
-            millimetres, affine = transform_file.read_transform(path)
-            field = torch.from_numpy(np.moveaxis(millimetres, 3, 0).copy())[None]
-            displacement = warp.resample_displacement(field, affine, fixed.shape, fixed.affine)
+            displacement = displacement_on(path, fixed.shape, fixed.affine)
 
             fixed_labels = np.asarray(fixed.dataobj)
             warped = warp.warp_labels(torch.from_numpy(np.array(moving.dataobj)), displacement).numpy()

@@ -5,6 +5,7 @@ array (X, Y, Z), 0 outside the brain.
 """
 
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -22,11 +23,28 @@ SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 SSIM_WINDOW = 11
 
 
-def read(subjects, name):
-    """A subject from `preprocess.subjects.Subjects`."""
-    volumes = subjects.read(name)
-    images = np.concatenate([volumes[modality].numpy() for modality in subjects.modalities])
-    return {"images": images, "labels": volumes["dseg"][0].numpy()}
+class Cohort(Sequence):
+    """Subjects of a folder as a sequence that reads them when they are asked for: hundreds do not fit into memory.
+
+    Parameters
+    ----------
+    subjects : preprocess.subjects.Subjects
+    names : list of str
+    """
+
+    def __init__(self, subjects, names):
+        self.subjects, self.names = subjects, names
+
+    def __len__(self):
+        return len(self.names)
+
+    def __add__(self, other):
+        return Cohort(self.subjects, self.names + other.names)
+
+    def __getitem__(self, index):
+        volumes = self.subjects.read(self.names[index])
+        images = np.concatenate([volumes[modality].numpy() for modality in self.subjects.modalities])
+        return {"images": images, "labels": volumes["dseg"][0].numpy()}
 
 
 def _mean_kernels(first, second):
@@ -93,7 +111,7 @@ def kernel_distances(samples, real, features, options, rng):
 
     Parameters
     ----------
-    samples, real : lists of subjects, at least two of each
+    samples, real : sequences of subjects, at least two of each
     features : function (images, mask) -> array (N, d), a row a slice
     options : dict
         `repeats`: splits; `blur`: standard deviation in voxels.
@@ -106,8 +124,8 @@ def kernel_distances(samples, real, features, options, rng):
     versions = {
         "samples": samples,
         "real": real,
-        "noise": [noise_like(subject, rng) for subject in real],
-        "blurred": [blurred(subject, options["blur"]) for subject in real],
+        "noise": (noise_like(subject, rng) for subject in real),
+        "blurred": (blurred(subject, options["blur"]) for subject in real),
     }
     found = {
         key: [features(subject["images"], subject["labels"] > 0) for subject in subjects]
@@ -157,7 +175,7 @@ def fidelity(subjects, segment, count):
 
     Parameters
     ----------
-    subjects : list of subjects
+    subjects : iterable of subjects
     segment : function (images, mask) -> int array (X, Y, Z)
     count : int
         Structures 1 ... `count` are compared.
@@ -184,7 +202,9 @@ def normalised_correlation(first, second):
 
 def nearest(subjects, others):
     """Largest normalised cross-correlation of each subject with any other: array (N,); 1 for a copy."""
-    return np.array([max(normalised_correlation(subject, other) for other in others) for subject in subjects])
+    # each of the others is read once
+    correlations = [[normalised_correlation(subject, other) for subject in subjects] for other in others]
+    return np.max(correlations, axis=0)
 
 
 def measure(samples, train, test, unseen, features, segment, structures, options):
@@ -192,9 +212,9 @@ def measure(samples, train, test, unseen, features, segment, structures, options
 
     Parameters
     ----------
-    samples : list of subjects, the synthetic ones
-    train, test : lists of subjects, the fold's real ones
-    unseen : list of real subjects that `segment` was not trained on
+    samples : sequence of subjects, the synthetic ones
+    train, test : lists of subjects, or both `Cohort`, the fold's real ones
+    unseen : sequence of real subjects that `segment` was not trained on
     features : function (images, mask) -> array (N, d), of this fold's segmentation network
     segment : function (images, mask) -> int array (X, Y, Z), of another fold's
     structures : int
@@ -221,7 +241,7 @@ def measure(samples, train, test, unseen, features, segment, structures, options
         rows["kernel_distance_sd", key] = float(np.std(distances))
     for key, subjects in (("samples", samples), ("real", real)):
         rows["ms_ssim", key] = diversity(subjects, options["pairs"], rng)
-    noise = [noise_like(subject, rng) for subject in unseen]
+    noise = (noise_like(subject, rng) for subject in unseen)
     for key, subjects in (("samples", samples), ("real", unseen), ("noise", noise)):
         rows["fidelity_dice", key] = fidelity(subjects, segment, structures)
     for name, own, others in (("train", train, test), ("test", test, train)):

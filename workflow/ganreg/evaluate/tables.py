@@ -6,9 +6,6 @@ from scipy import stats
 
 from ganreg.errors import InputError
 
-# networks see the training subjects' labels through the Dice term of their loss, the others never do
-LEARNED = ("voxelmorph", "unet")
-
 
 def require_same_pairs(frame):
     """Refuse methods that were not measured on the same pairs and structures.
@@ -95,8 +92,8 @@ def table1(structures, pairs, methods, reference, info, paper, options):
     methods : list of str, the order of the lines
     reference : str, the method that others are compared with: difference = reference - method
     info : dict
-        `dataset`, `task`, `folds_hash`, `unlabelled` (methods whose loss has no Dice term), `unranked` (methods that
-        are shown without comparison, since their like made the labels).
+        `dataset`, `task`, `folds_hash`, `labelled` (methods that learned from training subjects' labels), `unranked`
+        (methods that are shown without comparison, since their like made the labels).
     paper : pandas.DataFrame with method, dice_mean
     options : dict, block `evaluation`
 
@@ -111,9 +108,8 @@ def table1(structures, pairs, methods, reference, info, paper, options):
     for method in methods:
         own = structures[structures["method"] == method]
         regularity = pairs[pairs["method"] == method]
-        learned = method.startswith(LEARNED) and method not in info["unlabelled"]
         row = {"dataset": info["dataset"], "method": method, "task": info["task"]}
-        row |= {"labels_in_training": "yes" if learned else "no", "n_subjects": len(dice[method])}
+        row |= {"labels_in_training": "yes" if method in info["labelled"] else "no", "n_subjects": len(dice[method])}
         row |= {"folds_hash": info["folds_hash"], "dice_mean": dice[method].mean()}
         row |= {"dice_sd_subjects": dice[method].std(ddof=1), "dice_sd_structures": own["dice"].std(ddof=1)}
         nothing = dict.fromkeys(["diff_reference", "ci_low", "ci_high", "p_holm", "effect_size"], np.nan)

@@ -2,14 +2,14 @@
 
 import numpy as np
 import pandas as pd
-import torch
 from scipy import stats
 
 from ganreg import io
 from ganreg.evaluate import pairs
 from ganreg.progress import Progress
 from ganreg.register.sampled import BACKWARD, MAPS, file_of
-from ganreg.spatial import transform_file, warp
+from ganreg.spatial import warp
+from ganreg.spatial.points import displacement_on
 
 BINS = 10
 
@@ -99,11 +99,10 @@ def evaluate_uncertainty(folds, method, dataset, folders, mask_of, truth=None):
                 volume = io.load(path)
                 io.require_same_grid(brain, mask_path, volume, path)
                 volumes[name] = np.asarray(volume.dataobj)[mask]
-            displacements = []
-            for path in (transforms / f"{pair['pair']}.nii.gz", file_of(sampled, pair["pair"], BACKWARD)):
-                millimetres, affine = transform_file.read_transform(path)
-                field = torch.from_numpy(np.moveaxis(millimetres, 3, 0).copy())[None]
-                displacements.append(warp.resample_displacement(field, affine, mask.shape, brain.affine))
+            displacements = [
+                displacement_on(path, mask.shape, brain.affine)
+                for path in (transforms / f"{pair['pair']}.nii.gz", file_of(sampled, pair["pair"], BACKWARD))
+            ]
             sd = np.sqrt(volumes["variance"])
             line = {"dataset": dataset, "fold": fold["fold"]}
             line |= {name: pair[name] for name in ("pair", "fixed", "moving")} | {"method": method}

@@ -6,6 +6,8 @@ import pandas as pd
 from ganreg.errors import InputError
 
 REST = "rest of the brain"
+# volumes of structures are bytes: the background and the rest of the brain have a number, too
+MOST = 254
 
 
 def read_table(path):
@@ -22,7 +24,8 @@ def read_table(path):
     Raises
     ------
     InputError
-        If the file is unreadable, a column is missing, an index is double or a mirror is no structure of the table.
+        If the file is unreadable, a column is missing, an index is double, a mirror is no structure of the table, or
+        there are more than 254 structures.
     """
     try:
         table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
@@ -44,7 +47,10 @@ def read_table(path):
         table["mirror"] = ""
     if unknown := set(table["mirror"]) - set(table["structure"]) - {""}:
         raise InputError(f"{path}: expected mirrors among the structures, found {sorted(unknown)[0]!r}")
-    return table[table["index"] > 0][["index", "name", "structure", "mirror"]]
+    table = table[table["index"] > 0][["index", "name", "structure", "mirror"]]
+    if (count := table.loc[table["structure"] != "", "structure"].nunique()) > MOST:
+        raise InputError(f"{path}: expected at most {MOST} structures (column structure joins labels), found {count}")
+    return table
 
 
 def structures(table):

@@ -5,6 +5,7 @@ import SimpleITK as sitk
 from scipy import ndimage
 
 from ganreg import io
+from ganreg.errors import InputError
 from ganreg.spatial.itk import from_sitk, to_sitk, to_transform
 
 # full width at half maximum of a Gaussian in units of its standard deviation
@@ -20,11 +21,22 @@ def grid_affine(mask, affine, shape, spacing):
     affine : array (4, 4), the template's
     shape : three ints
     spacing : float, mm
+
+    Raises
+    ------
+    InputError
+        If the brain does not fit into the grid.
     """
     inside = np.argwhere(mask)
     centre = affine[:3, :3] @ ((inside.min(0) + inside.max(0)) / 2) + affine[:3, 3]
     result = np.diag([spacing, spacing, spacing, 1.0])
     result[:3, 3] = centre - spacing * (np.array(shape) - 1) / 2
+    # the axes of both grids are parallel or nearly so
+    extent = np.abs(affine[:3, :3]) @ (inside.max(0) - inside.min(0))
+    if (extent > spacing * np.array(shape)).any():
+        expected, found = (" x ".join(f"{side:.0f}" for side in size) for size in (extent, spacing * np.array(shape)))
+        message = f"expected shape and spacing of a box of {expected} mm or more, the template's brain"
+        raise InputError(f"config: preprocess: {message}, found {found} mm")
     return result
 
 

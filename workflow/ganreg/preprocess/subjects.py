@@ -59,7 +59,9 @@ class Subjects:
             self.affine = first[0].affine
             volumes[name] = torch.from_numpy(np.ascontiguousarray(np.asarray(image.dataobj), dtype=dtype))[None]
         size = sum(volume.numel() * volume.element_size() for volume in volumes.values())
-        if self.cached_bytes + size <= CACHE_BYTES:
+        # each worker of a data loader has a copy of this object
+        worker = torch.utils.data.get_worker_info()
+        if self.cached_bytes + size <= CACHE_BYTES // (worker.num_workers if worker else 1):
             self.cache[subject] = volumes
             self.cached_bytes += size
         return volumes

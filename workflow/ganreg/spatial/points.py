@@ -11,6 +11,33 @@ def apply(matrix, points):
     return matrix[:3, :3] @ points + matrix[:3, 3:]
 
 
+def _field_of(path):
+    """Displacement of a transform file as a tensor (1, 3, X, Y, Z), RAS mm, and its grid's affine (4, 4)."""
+    millimetres, affine = transform_file.read_transform(path)
+    return torch.from_numpy(np.moveaxis(millimetres, 3, 0).copy())[None], affine
+
+
+def displacement_on(path, shape, affine):
+    """The displacement of a transform file on another grid, linear between its nodes, extended beyond its edges.
+
+    Parameters
+    ----------
+    path : Path
+    shape : three ints, of the grid wanted
+    affine : array (4, 4), its affine, mm
+
+    Returns
+    -------
+    Tensor (1, 3, *shape), voxels of that grid
+
+    Raises
+    ------
+    InputError
+        As `transform_file.read_transform`.
+    """
+    return warp.resample_displacement(*_field_of(path), shape, affine)
+
+
 class Displacement:
     """The displacement of a transform file, linear between its nodes, extended beyond its edges.
 
@@ -25,8 +52,7 @@ class Displacement:
     """
 
     def __init__(self, path):
-        millimetres, self.affine = transform_file.read_transform(path)
-        self.field = torch.from_numpy(np.moveaxis(millimetres, 3, 0).copy())[None]
+        self.field, self.affine = _field_of(path)
 
     def __call__(self, points):
         """World points (3, N) in RAS mm -> where they are moved to."""
