@@ -19,18 +19,15 @@ def main(argv=None):
     fold = folds.select(io.read_json(args.folds), args.fold)
     names = sorted(path.name.removeprefix("sub-") for path in args.samples.glob("sub-*"))[:SHOWN]
     synthetic, real = Subjects(args.samples, modalities), Subjects(args.subjects, modalities)
-    samples = {name: quality.read(synthetic, name) for name in names}
-    training = {name: quality.read(real, name) for name in fold["train"]}
-    lines = []
-    for name, sample in samples.items():
-        likeness = {other: quality.normalised_correlation(sample, subject) for other, subject in training.items()}
-        nearest = max(likeness, key=likeness.get)
-        lines.append({"sample": name, "nearest": nearest, "normalised_correlation": likeness[nearest]})
+    samples, training = quality.Cohort(synthetic, names), quality.Cohort(real, fold["train"])
+    likeness = quality.correlations(samples, training)
+    nearest = [fold["train"][place] for place in likeness.argmax(axis=0)]
+    lines = pd.DataFrame({"sample": names, "nearest": nearest, "normalised_correlation": likeness.max(axis=0)})
     size = {"nrows": 2 * len(modalities) + 1, "ncols": len(names)}
     size["figsize"] = (1.9 * size["ncols"], 2.4 * size["nrows"])
-    with style.figure(options, args.output, pd.DataFrame(lines), **size) as (_, axes):
-        for column, line in enumerate(lines):
-            sample, nearest = samples[line["sample"]], training[line["nearest"]]
+    with style.figure(options, args.output, lines, **size) as (_, axes):
+        for column, line in lines.iterrows():
+            sample, nearest = samples[column], training[fold["train"].index(line["nearest"])]
             box = slices.brain_box((sample["labels"] > 0) | (nearest["labels"] > 0))
             slices.show_labels(
                 axes[0][column], sample["labels"][box], options["slice"], f"sub-{line['sample']}\nlabel map"

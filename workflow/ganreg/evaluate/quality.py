@@ -200,11 +200,15 @@ def normalised_correlation(first, second):
     return float(np.mean(values))
 
 
+def correlations(subjects, others):
+    """Normalised cross-correlation of each of the others with each subject: array (others, subjects)."""
+    # each of the others is read once
+    return np.array([[normalised_correlation(subject, other) for subject in subjects] for other in others])
+
+
 def nearest(subjects, others):
     """Largest normalised cross-correlation of each subject with any other: array (N,); 1 for a copy."""
-    # each of the others is read once
-    correlations = [[normalised_correlation(subject, other) for subject in subjects] for other in others]
-    return np.max(correlations, axis=0)
+    return correlations(subjects, others).max(axis=0)
 
 
 def measure(samples, train, test, unseen, features, segment, structures, options):
