@@ -5,8 +5,8 @@ BIN := .venv/bin
 CORES ?= all
 DATA ?= ixi
 KILLS ?= 2
-# pathvars.results
-RESULTS = $(shell sed -n 's/^  results: *\([^ ]*\).*/\1/p' config.yaml)
+# pathvars.results, where it stands on a line of its own
+RESULTS = $(or $(shell sed -n 's/^  results: *\([^ ]*\).*/\1/p' config.yaml),results)
 SMOKE := --configfile presets/smoke.yaml
 NIFTYREG := niftyreg==1.5.70rc1
 
