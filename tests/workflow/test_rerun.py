@@ -59,6 +59,9 @@ def project(finished, tmp_path):
         if name.name == "results":
             # what is replaced here stays as it was there
             shutil.copytree(name, tmp_path / name.name, copy_function=os.link)
+        elif name.name == ".snakemake":
+            # what a test runs in earnest is recorded here, not there
+            shutil.copytree(name, tmp_path / name.name, ignore=shutil.ignore_patterns("conda*", "log"))
         elif name.name in ("config.yaml", "presets", "workflow", "Snakefile", "envs", "resources"):
             (shutil.copytree if name.is_dir() else shutil.copy2)(name, tmp_path / name.name)
         else:
