@@ -123,16 +123,20 @@ def test_small_p_values_are_not_shown_as_zero():
     assert list(shown["p_holm"]) == ["<0.001", "0.040", ""]
 
 
-def test_dice_by_training_size_reads_the_number_from_the_methods_name():
-    values = {"unet_none": two_folds(), "unet_none_n3": two_folds(-0.2), "unet_proposed_n6": two_folds(-0.1)}
+def test_dice_by_training_size_compares_methods_of_the_same_number_of_subjects():
+    values = {"unet_none": two_folds(), "unet_none_n3": two_folds(-0.2)}
+    values |= {"unet_proposed": two_folds(0.01), "unet_proposed_n3": two_folds(-0.15)}
     compared = ["unet_none", "unet_proposed"]
     found = tables.by_training_size(long_table(values), compared, 10, OPTIONS)
-    assert list(found["method"]) == ["unet_none", "unet_none", "unet_proposed"]
-    assert found["training_subjects"].tolist() == [3, 10, 6]
+    assert list(found["method"]) == ["unet_none", "unet_none", "unet_proposed", "unet_proposed"]
+    assert found["training_subjects"].tolist() == [3, 10, 3, 10]
     whole = (0.6 + 0.8 + 0.5) / 3
-    assert found["dice_mean"].tolist() == pytest.approx([whole - 0.2, whole, whole - 0.1])
-    assert (found["ci_low"] <= found["dice_mean"]).all()
-    assert (found["dice_mean"] <= found["ci_high"]).all()
+    assert found["dice_mean"].tolist() == pytest.approx([whole - 0.2, whole, whole - 0.15, whole + 0.01])
+    assert (found["ci_low"] < found["dice_mean"]).all()
+    assert (found["dice_mean"] < found["ci_high"]).all()
+    # paired: the subjects differ by .3, their gains do not
+    for column in ("gain", "gain_low", "gain_high"):
+        assert found[column].tolist() == pytest.approx([np.nan, np.nan, 0.05, 0.01], nan_ok=True)
 
 
 def test_degradation_is_the_change_from_the_untouched_pairs_of_the_same_subjects():

@@ -131,6 +131,9 @@ if PATIENTS or PATIENT_SOURCE == "rire":
     checked(configuration.validate_patients, config, PATIENTS)
 PATIENT_METHODS = ["initial", *(method for method in config["patients"]["methods"] if method in METHODS)]
 
+# what intervals over subjects are drawn with
+BOOTSTRAP = {key: config["evaluation"][key] for key in ("bootstrap", "seed")}
+
 FOLDS = range(1, config["split"]["folds"] + 1)
 PAIRS_PER_FOLD = configuration.pairs_per_fold(config, len(FOLD_SUBJECTS))
 GRIDS = configuration.grids(config)

@@ -297,7 +297,7 @@ rule report_dice:
                 "methods": METHODS,
                 "reference_method": config["registration"]["reference_method"],
                 "contrasts": CONTRASTS,
-                "evaluation": {key: config["evaluation"][key] for key in ("bootstrap", "seed")},
+                "evaluation": BOOTSTRAP,
             }
         ),
         code=code("report_dice", "report"),
@@ -483,7 +483,7 @@ rule report_robustness:
             {
                 "dataset": DATASET,
                 "exclude": config["evaluation"]["exclude"],
-                "evaluation": {key: config["evaluation"][key] for key in ("bootstrap", "seed")},
+                "evaluation": BOOTSTRAP,
             }
         ),
         code=code("report_robustness", "report"),
@@ -552,7 +552,7 @@ rule report_patients:
         options=canonical(
             {
                 "exclude": config["evaluation"]["exclude"],
-                "evaluation": {key: config["evaluation"][key] for key in ("bootstrap", "seed")},
+                "evaluation": BOOTSTRAP,
                 "labels": "simulated labels" if PATIENT_SOURCE == "simulated" else "silver labels",
             }
         ),

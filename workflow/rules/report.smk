@@ -141,7 +141,7 @@ rule plot_segmentation_dice:
     conda:
         "../../envs/report.yaml"
     params:
-        options=plot_options(),
+        options=plot_options(evaluation=BOOTSTRAP),
         code=code("plot_segmentation_dice", "report"),
     shell:
         """
@@ -336,7 +336,7 @@ rule plot_training_sizes:
         options=plot_options(
             compared=COMPARED_SIZES,
             exclude=config["evaluation"]["exclude"],
-            evaluation={key: config["evaluation"][key] for key in ("bootstrap", "seed")},
+            evaluation=BOOTSTRAP,
         ),
         code=code("plot_training_sizes", "report"),
     shell:

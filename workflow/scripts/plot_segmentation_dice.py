@@ -3,6 +3,7 @@
 import pandas as pd
 
 from ganreg import cli
+from ganreg.evaluate.tables import mean_interval
 from ganreg.report import style
 
 MODELS = {"rdnn": "RDNN", "rdnn_norecurrence": "without recurrence"}
@@ -16,9 +17,10 @@ def main(argv=None):
     data = measured[measured["role"] == "test"]
     models = [model for model in MODELS if model in set(data["model"])]
     means = data[data["model"] == "rdnn"].groupby("structure")["dice"].mean()
+    subjects = data.groupby(["model", "fold", "subject"])["dice"].mean()
     rows = {structure: row for row, structure in enumerate(means.sort_values().index)}
     size = {"figsize": (6.5, 0.2 * len(rows) + 1.2)}
-    with style.figure(options, args.output, data, **size) as (_, axes):
+    with style.figure(options, args.output, data, **size) as (drawn, axes):
         axis = axes[0][0]
         for place, (model, color) in enumerate(zip(models, style.colors(options, len(models)), strict=True)):
             own = data[data["model"] == model]
@@ -26,13 +28,15 @@ def main(argv=None):
             height = own["structure"].map(rows) - shift
             axis.scatter(own["dice"], height, s=7, color=color, alpha=0.4, linewidths=0)
             mean = own.groupby("structure")["dice"].mean()
-            overall = own.groupby("subject")["dice"].mean().mean()
-            label = f"{MODELS[model]}: mean {overall:.3f}"
+            label = f"{MODELS[model]}: mean {subjects[model].mean():.3f}"
+            if model != "rdnn":
+                added, low, high = mean_interval(subjects[model] - subjects["rdnn"], args.options["evaluation"])
+                label += f", {added:+.3f} ({low:+.3f} to {high:+.3f})"
             axis.scatter(mean, mean.index.map(rows) - shift, marker="|", s=60, color=color, linewidths=2, label=label)
         axis.set_yticks(range(len(rows)), list(rows))
         axis.set_ylim(-0.7, len(rows) - 0.3)
         axis.set_xlabel("Dice on the working grid: mean (bar) and test subjects (points)")
-        axis.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False)
+        drawn.legend(loc="outside upper center", frameon=False)
         axis.grid(axis="x", alpha=0.3)
 
 

@@ -16,20 +16,27 @@ def main(argv=None):
     # folds may differ by one subject
     whole = min(len(fold["train"]) for fold in io.read_json(args.folds)["folds"])
     data = tables.by_training_size(structures, compared, whole, args.options["evaluation"])
-    with style.figure(options, args.output, data, figsize=(4.6, 3.2)) as (_, axes):
-        axis = axes[0][0]
+    sizes = sorted(data["training_subjects"].unique())
+    shift = 0.02 * (sizes[-1] - sizes[0])
+    with style.figure(options, args.output, data, figsize=(7.2, 3.2), ncols=2) as (_, axes):
+        left, right = axes[0]
         for place, (method, color) in enumerate(zip(compared, style.colors(options, len(compared)), strict=True)):
             own = data[data["method"] == method]
-            errors = [own["dice_mean"] - own["ci_low"], own["ci_high"] - own["dice_mean"]]
-            axis.errorbar(
-                own["training_subjects"] + 0.1 * place, own["dice_mean"], errors, marker="o", capsize=3, color=color,
-                label=style.name_of(method),
-            )  # fmt: skip
-        axis.set_xticks(sorted(data["training_subjects"].unique()))
-        axis.set_xlabel("training subjects")
-        axis.set_ylabel("Dice, test subjects")
-        axis.legend(frameon=False)
-        axis.grid(axis="y", alpha=0.3)
+            means = own["dice_mean"]
+            errors = [means - own["ci_low"], own["ci_high"] - means]
+            where = own["training_subjects"] + (place - 0.5) * shift
+            left.errorbar(where, means, errors, marker="o", capsize=3, color=color, label=style.name_of(method))
+        gains = own["gain"]
+        errors = [gains - own["gain_low"], own["gain_high"] - gains]
+        right.errorbar(own["training_subjects"], gains, errors, marker="o", capsize=3, color=color)
+        right.axhline(0, color="0.5", linewidth=0.8)
+        left.set_ylabel("Dice, test subjects")
+        right.set_ylabel("what the augmentation adds")
+        left.legend(frameon=False)
+        for axis in (left, right):
+            axis.set_xticks(sizes)
+            axis.set_xlabel("training subjects")
+            axis.grid(axis="y", alpha=0.3)
 
 
 if __name__ == "__main__":

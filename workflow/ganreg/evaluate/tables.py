@@ -59,6 +59,23 @@ def bootstrap_interval(values, folds, resamples, seed, level=0.95):
     return float(low), float(high)
 
 
+def mean_interval(values, options):
+    """The mean over subjects and its 95 % `bootstrap_interval`.
+
+    Parameters
+    ----------
+    values : pandas.Series, indexed by `fold` among others
+    options : dict, block `evaluation`
+
+    Returns
+    -------
+    mean, low, high : float
+    """
+    folds = values.index.get_level_values("fold").to_numpy()
+    interval = bootstrap_interval(values.to_numpy(), folds, options["bootstrap"], options["seed"])
+    return float(values.mean()), *interval
+
+
 def holm(p_values):
     """Holm's step-down correction; NaN stays NaN and does not count."""
     p_values = np.asarray(p_values, dtype=float)
@@ -75,12 +92,11 @@ def holm(p_values):
 def _comparison(reference, values, options):
     """Paired difference reference - method over subjects: mean, interval, Wilcoxon p, Cohen d of the differences."""
     difference = (reference - values.reindex(reference.index)).dropna()
-    folds = difference.index.get_level_values("fold").to_numpy()
-    low, high = bootstrap_interval(difference.to_numpy(), folds, options["bootstrap"], options["seed"])
+    mean, low, high = mean_interval(difference, options)
     p = stats.wilcoxon(difference).pvalue if (difference != 0).any() and len(difference) > 1 else np.nan
     spread = difference.std(ddof=1)
-    effect = difference.mean() / spread if spread > 0 else np.nan
-    return {"diff_reference": difference.mean(), "ci_low": low, "ci_high": high, "p_holm": p, "effect_size": effect}
+    effect = mean / spread if spread > 0 else np.nan
+    return {"diff_reference": mean, "ci_low": low, "ci_high": high, "p_holm": p, "effect_size": effect}
 
 
 def table1(structures, pairs, methods, reference, info, paper, options):
@@ -151,29 +167,34 @@ def gains(structures, contrasts, dataset, options):
 
 
 def by_training_size(structures, compared, training_subjects, options):
-    """Mean Dice of methods that were trained on different numbers of subjects.
+    """Dice of two methods that were trained on different numbers of subjects, and what the second adds, paired.
 
     Parameters
     ----------
     structures : pandas.DataFrame, long table; `method` is one of `compared`, or, as in unet_none_n3, with a number of
         training subjects
-    compared : list of str
+    compared : two str
     training_subjects : int, of the methods without a number
     options : dict, block `evaluation`
 
     Returns
     -------
-    pandas.DataFrame: method, training_subjects, dice_mean, ci_low, ci_high (95 %, over subjects within folds)
+    pandas.DataFrame
+        method, training_subjects, dice_mean, ci_low, ci_high (95 %, over subjects within folds); of the second method
+        gain over the first at the same number, paired by subject, with gain_low and gain_high.
     """
     means, rows = subject_means(structures, "dice"), []
-    for name in structures["method"].unique():
-        dice = means[name]
-        method = next(base for base in compared if name == base or name.startswith(f"{base}_n"))
-        size = int(name.removeprefix(f"{method}_n")) if name != method else training_subjects
-        folds = dice.index.get_level_values("fold").to_numpy()
-        low, high = bootstrap_interval(dice.to_numpy(), folds, options["bootstrap"], options["seed"])
-        row = {"method": method, "training_subjects": size, "dice_mean": dice.mean()}
-        rows.append({**row, "ci_low": low, "ci_high": high})
+    for method in compared:
+        for name in structures["method"].unique():
+            if name != method and not name.startswith(f"{method}_n"):
+                continue
+            ends, dice = name.removeprefix(method), means[name]
+            row = {"method": method, "training_subjects": int(ends.removeprefix("_n") or training_subjects)}
+            row |= dict(zip(("dice_mean", "ci_low", "ci_high"), mean_interval(dice, options), strict=True))
+            if method == compared[1]:
+                gain = mean_interval(dice - means[f"{compared[0]}{ends}"], options)
+                row |= dict(zip(("gain", "gain_low", "gain_high"), gain, strict=True))
+            rows.append(row)
     return pd.DataFrame(rows).sort_values(["method", "training_subjects"], ignore_index=True)
 
 
@@ -196,10 +217,6 @@ def by_degradation(structures, conditions, dataset, options):
     """
     long = structures.merge(conditions, on=["fold", "pair"], validate="many_to_one")
 
-    def interval(values):
-        folds = values.index.get_level_values("fold").to_numpy()
-        return bootstrap_interval(values.to_numpy(), folds, options["bootstrap"], options["seed"])
-
     order = conditions[conditions["degradation"] != "none"][["degradation", "level"]].drop_duplicates()
     rows = []
     for method in structures["method"].unique():
@@ -211,9 +228,10 @@ def by_degradation(structures, conditions, dataset, options):
                 dice = subject_means(part, "dice") if level else untouched
                 change = dice - untouched
                 row = {"dataset": dataset, "method": method, "degradation": degradation, "level": level}
-                row |= {"n_subjects": len(dice), "dice_mean": dice.mean()}
-                row |= dict(zip(("ci_low", "ci_high"), interval(dice), strict=True)) | {"change": change.mean()}
-                rows.append(row | dict(zip(("change_low", "change_high"), interval(change), strict=True)))
+                row |= {"n_subjects": len(dice)}
+                row |= dict(zip(("dice_mean", "ci_low", "ci_high"), mean_interval(dice, options), strict=True))
+                row |= dict(zip(("change", "change_low", "change_high"), mean_interval(change, options), strict=True))
+                rows.append(row)
     return pd.DataFrame(rows)
 
 
