@@ -1,5 +1,7 @@
 """Warping, composition, integration and resizing of dense displacement fields, in torch."""
 
+import itertools
+
 import torch
 import torch.nn.functional as functional
 
@@ -144,19 +146,14 @@ def warp_labels(labels, displacement):
     _, height, depth = padded.shape
     # one flat index: gathering by three is twice as slow
     flat, place = padded.flatten(), (base[0] * height + base[1]) * depth + base[2]
-    corners, weights = [], []
-    for x in (0, 1):
-        for y in (0, 1):
-            for z in (0, 1):
-                corners.append(flat[place + (x * height + y) * depth + z])
-                weight = 1
-                for axis, side in enumerate((x, y, z)):
-                    weight = weight * (fraction[axis] if side else 1 - fraction[axis])
-                weights.append(weight)
-    corners, weights = torch.stack(corners), torch.stack(weights)
+    offsets = list(itertools.product((0, 1), repeat=3))
+    corners = torch.stack([flat[place + (x * height + y) * depth + z] for x, y, z in offsets])
     result = corners[0].clone()
+    # where all neighbours agree, which is nearly everywhere, there is nothing to vote on
     mixed = (corners != corners[0]).any(dim=0)
-    corners, weights = corners[:, mixed], weights[:, mixed]
+    corners, upper = corners[:, mixed], fraction[:, mixed]
+    sides = torch.stack([1 - upper, upper])
+    weights = torch.stack([sides[x, 0] * sides[y, 1] * sides[z, 2] for x, y, z in offsets])
     votes = torch.stack([(weights * (corners == candidate)).sum(dim=0) for candidate in corners])
     leading = votes >= votes.max(dim=0).values - 1e-6
     result[mixed] = corners.masked_fill(~leading, torch.iinfo(labels.dtype).max).min(dim=0).values
