@@ -103,11 +103,11 @@ def sample_transforms(pairs, weights, options, subjects_folder, output, code):
                 with dropout_alone(model, options["seed"]):
                     samples = (network(*tensors) for _ in range(options["samples"]))
                     found = maps(samples, *tensors, fixed.affine)
-                paths = {name: file_of(part.folder, pair, name) for name in (*found, BACKWARD)}
+                files = {name: file_of(part.folder, pair, name) for name in (*found, BACKWARD)}
                 for name, volume in found.items():
-                    io.save(paths[name], volume, fixed.affine)
+                    io.save(files[name], volume, fixed.affine)
                 exchanged = network(*reversed(tensors))
-                transform_file.write_transform(paths[BACKWARD], exchanged[0].numpy(), fixed.affine)
-                part.finish(pair, paths.values())
+                transform_file.write_transform(files[BACKWARD], exchanged[0].numpy(), fixed.affine)
+                part.finish(pair, files.values())
             progress.step()
         progress.close()
