@@ -112,10 +112,26 @@ def test_markdown_leaves_missing_values_empty():
 def test_a_gain_is_the_arm_minus_what_it_is_compared_with():
     frame = long_table({"unet_none": two_folds(), "unet_pgan": two_folds(0.05), "unet_warped": two_folds(0.02)})
     contrasts = [("unet_pgan", "unet_none"), ("unet_pgan", "unet_warped")]
-    table = tables.gains(frame, contrasts, "d", OPTIONS)
+    errors = [
+        {"method": method, "fold": fold, "fixed": fixed, "tre_mm": value + spread}
+        for method, value in {"unet_none": 4.0, "unet_pgan": 3.5, "unet_warped": 3.8}.items()
+        for fold, fixed, spread in ((1, "a", 0.5), (1, "b", 0.0), (2, "c", 1.0))
+    ]
+    table = tables.gains(frame, pd.DataFrame(errors), contrasts, "d", OPTIONS)
     np.testing.assert_allclose(table["gain"], [0.05, 0.03])
     np.testing.assert_allclose(table["ci_high"], [0.05, 0.03])
     assert list(table["against"]) == ["unet_none", "unet_warped"]
+    for column in ("tre_change_mm", "tre_low_mm", "tre_high_mm"):
+        np.testing.assert_allclose(table[column], [-0.5, -0.3])
+
+
+def test_without_a_truth_no_gain_in_the_true_error_is_told():
+    frame = long_table({"unet_none": two_folds(), "unet_pgan": two_folds(0.05)})
+    errors = pd.DataFrame(
+        [(m, 1, "a", np.nan) for m in ("unet_none", "unet_pgan")], columns=["method", "fold", "fixed", "tre_mm"]
+    )
+    table = tables.gains(frame, errors, [("unet_pgan", "unet_none")], "d", OPTIONS)
+    assert list(table.columns)[-1] == "effect_size"
 
 
 def test_small_p_values_are_not_shown_as_zero():

@@ -44,10 +44,11 @@ def main(argv=None):
     )
     contents = {"table1": first, "table2": second, "cost": tables.cost_table(cost, methods)}
     if options["contrasts"]:
-        contents["arms"] = tables.gains(structures, options["contrasts"], options["dataset"], options["evaluation"])
-        captions["arms"] = " ".join(
-            [*notes, "gain: Dice of method - against, 95 % bootstrap interval over subjects, Wilcoxon p after Holm."]
-        )
+        arms = tables.gains(structures, pairs, options["contrasts"], options["dataset"], options["evaluation"])
+        gain = "gain: Dice of method - against, 95 % bootstrap interval over subjects, Wilcoxon p after Holm."
+        error = "tre_change_mm: the same of the distance between found and true places in the brain; less is better."
+        contents["arms"] = arms
+        captions["arms"] = " ".join([*notes, gain, *[error] * ("tre_change_mm" in arms)])
     for name, table in contents.items():
         io.write_table(args.output / f"{name}.csv", table)
         io.write_text(args.output / f"{name}.md", tables.to_markdown(table, captions[name]))

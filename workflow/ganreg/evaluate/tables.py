@@ -142,26 +142,31 @@ def table1(structures, pairs, methods, reference, info, paper, options):
     return table
 
 
-def gains(structures, contrasts, dataset, options):
+def gains(structures, pairs, contrasts, dataset, options):
     """What one arm of the experiment adds to another, paired per subject.
 
     Parameters
     ----------
-    structures : pandas.DataFrame, the long table
+    structures, pairs : pandas.DataFrame, the long tables
     contrasts : list of (method, against)
     options : dict, block `evaluation`
 
     Returns
     -------
-    pandas.DataFrame: dataset, method, against, gain (method - against), ci_low, ci_high, p_holm, effect_size
+    pandas.DataFrame
+        dataset, method, against; of the Dice gain (method - against), ci_low, ci_high, p_holm, effect_size; where there
+        is a truth, of the true error tre_change_mm (method - against), tre_low_mm and tre_high_mm.
     """
-    dice = subject_means(structures, "dice")
+    dice, errors = subject_means(structures, "dice"), pairs.groupby(["method", "fold", "fixed"])["tre_mm"].mean()
     rows = []
     for method, against in contrasts:
         compared = _comparison(dice[method], dice[against], options)
-        compared["gain"] = compared.pop("diff_reference")
-        rows.append({"dataset": dataset, "method": method, "against": against, **compared})
-    table = pd.DataFrame(rows)[["dataset", "method", "against", "gain", "ci_low", "ci_high", "p_holm", "effect_size"]]
+        row = {"dataset": dataset, "method": method, "against": against, "gain": compared.pop("diff_reference")}
+        if errors.notna().all():
+            change = mean_interval(errors[method] - errors[against], options)
+            compared |= dict(zip(("tre_change_mm", "tre_low_mm", "tre_high_mm"), change, strict=True))
+        rows.append(row | compared)
+    table = pd.DataFrame(rows)
     table["p_holm"] = holm(table["p_holm"])
     return table
 
