@@ -21,7 +21,7 @@ SETTINGS = {
     "deformation": {
         "rotation_deg": 8, "scale": 0.1, "translation_mm": 4, "elastic_spacing_mm": 32, "elastic_sd_mm": 2,
     },
-    "gain": 0.1, "seed": 1, "steps": 4, "learning_rate": 0.01,
+    "gain": 0.1, "seed": 1, "steps": 4, "learning_rate": 0.01, "muon_rate": 0,
     "validate_every": 2, "device": "cpu", "precision": "float32", "threads": 1, "workers": 0,
 }  # fmt: skip
 OPTIONS = {

@@ -7,7 +7,7 @@ from ganreg import training
 from ganreg.errors import InputError
 
 OPTIONS = {"steps": 12, "learning_rate": 0.05, "validate_every": 4, "seed": 1, "device": "cpu", "precision": "float32"}
-OPTIONS |= {"workers": 0}
+OPTIONS |= {"workers": 0, "muon_rate": 0}
 
 
 class Numbers(torch.utils.data.Dataset):
@@ -28,37 +28,52 @@ class Numbers(torch.utils.data.Dataset):
         return {"x": torch.ones(1, 1, 4, 4, 4), "y": value, "name": f"pair {index}", "opened": {f"f{index % 3}": "0"}}
 
 
+class Network(torch.nn.Sequential):
+    output_layers = ("2",)
+
+
 def network():
     torch.manual_seed(0)
-    return torch.nn.Sequential(torch.nn.Conv3d(1, 4, 3), torch.nn.Dropout3d(0.5), torch.nn.Conv3d(4, 1, 2))
+    return Network(torch.nn.Conv3d(1, 4, 3), torch.nn.Dropout3d(0.5), torch.nn.Conv3d(4, 1, 2))
 
 
-def run(tmp_path, samples, mark="mark"):
+def run(tmp_path, samples, mark="mark", **changed):
     def loss_of(model, batch):
         prediction = model(batch["x"])
         return (prediction - batch["y"]).square().mean(), prediction
 
     validation = Numbers(2)
     return training.train(
-        "toy", network(), samples, validation, loss_of, lambda _, found: -float(found.abs().mean()), OPTIONS,
+        "toy", network(), samples, validation, loss_of, lambda _, found: -float(found.abs().mean()), OPTIONS | changed,
         tmp_path / "toy.pt", mark,
     )  # fmt: skip
 
 
-def test_resumed_training_equals_uninterrupted_training_bit_for_bit(tmp_path):
+@pytest.mark.parametrize("muon_rate", [0, 0.05])
+def test_resumed_training_equals_uninterrupted_training_bit_for_bit(tmp_path, muon_rate):
     (tmp_path / "whole").mkdir()
     (tmp_path / "parts").mkdir()
-    history, opened = run(tmp_path / "whole", Numbers(12))
+    history, opened = run(tmp_path / "whole", Numbers(12), muon_rate=muon_rate)
     with pytest.raises(KeyboardInterrupt):
-        run(tmp_path / "parts", Numbers(12, stop_at=9))
+        run(tmp_path / "parts", Numbers(12, stop_at=9), muon_rate=muon_rate)
     assert not (tmp_path / "parts" / "toy.pt").exists()
-    resumed, opened_again = run(tmp_path / "parts", Numbers(12))
+    resumed, opened_again = run(tmp_path / "parts", Numbers(12), muon_rate=muon_rate)
     for key in ("step", "loss", "validation_loss", "validation_dice"):
         assert [line[key] for line in resumed] == [line[key] for line in history]
     assert opened_again == opened == {"f0": "0", "f1": "0", "f2": "0"}
     first, second = (torch.load(tmp_path / part / "toy.pt") for part in ("whole", "parts"))
     assert all(torch.equal(first[key], second[key]) for key in first)
     assert [path.name for path in (tmp_path / "parts").iterdir()] == ["toy.pt"]
+
+
+def test_muon_has_the_inner_convolutions_and_adam_the_rest():
+    model = network()
+    adam, muon = training.optimisers(model, OPTIONS | {"muon_rate": 0.05})
+    assert [id(p) for p in muon.param_groups[0]["params"]] == [id(model[0].weight)]
+    assert {id(p) for p in adam.param_groups[0]["params"]} == {id(p) for p in model.parameters()} - {
+        id(model[0].weight)
+    }
+    assert len(training.optimisers(model, OPTIONS)) == 1
 
 
 def test_a_checkpoint_of_another_configuration_is_set_aside(tmp_path, capsys):

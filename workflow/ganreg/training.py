@@ -10,6 +10,7 @@ import torch
 
 from ganreg import io
 from ganreg.errors import InputError
+from ganreg.muon import Muon
 from ganreg.progress import Progress
 
 # one pair a step: now and then a gradient is far off
@@ -176,11 +177,33 @@ def to_device(batch, device):
     }
 
 
-def _learning_rate(step, options):
-    """Half a cosine from the configured rate to zero, after a linear warm-up over the first twentieth."""
-    warm_up = max(1, options["steps"] // 20)
-    cosine = 0.5 * (1 + math.cos(math.pi * step / options["steps"]))
-    return options["learning_rate"] * min(1.0, (step + 1) / warm_up) * cosine
+def optimisers(model, options):
+    """What changes a network's parameters: Adam, and Muon for its inner convolutions where `muon_rate` is not 0.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        Its `output_layers` names the attributes whose weights are left to Adam.
+    options : dict
+        `learning_rate`, of Adam; `muon_rate`.
+
+    Returns
+    -------
+    list of torch.optim.Optimizer
+    """
+    inner = []
+    if options["muon_rate"]:
+        named = model.named_parameters()
+        inner = [each for name, each in named if each.ndim > 2 and name.split(".")[0] not in model.output_layers]
+    chosen = set(map(id, inner))
+    found = [torch.optim.Adam([p for p in model.parameters() if id(p) not in chosen], lr=options["learning_rate"])]
+    return [*found, Muon(inner, options["muon_rate"])] if inner else found
+
+
+def _share(step, steps):
+    """Share of the configured rates: half a cosine to zero, after a linear warm-up over the first twentieth."""
+    warm_up = max(1, steps // 20)
+    return min(1.0, (step + 1) / warm_up) * 0.5 * (1 + math.cos(math.pi * step / steps))
 
 
 def _validate(model, batches, loss_of, score_of, device):
@@ -209,7 +232,7 @@ def train(name, model, samples, validation, loss_of, score_of, options, output, 
     loss_of : function (model, batch) -> (loss, displacement)
     score_of : function (batch, displacement) -> float, higher is better; it chooses the weights
     options : dict
-        `steps`, `learning_rate`, `validate_every`, `seed`, `device`, `precision`, `workers`.
+        `steps`, `learning_rate`, `muon_rate`, `validate_every`, `seed`, `device`, `precision`, `workers`.
     output : Path of the weights; a checkpoint lies beside it until they stand
     mark : str, as `Checkpoint` wants it
 
@@ -229,13 +252,15 @@ def train(name, model, samples, validation, loss_of, score_of, options, output, 
     precision = choose_precision(options["precision"], device)
     torch.manual_seed(options["seed"])
     place(model, device)
-    optimizer = torch.optim.Adam(model.parameters(), lr=options["learning_rate"])
+    chosen = optimisers(model, options)
+    rates = [optimiser.defaults["lr"] for optimiser in chosen]
     state = {"step": 0, "history": [], "opened": {}, "best": None, "best_score": -math.inf, "seconds": 0.0}
 
     checkpoint = Checkpoint(output, mark, name)
     if saved := checkpoint.load():
         model.load_state_dict(saved["model"])
-        optimizer.load_state_dict(saved["optimizer"])
+        for optimiser, past in zip(chosen, saved["optimisers"], strict=True):
+            optimiser.load_state_dict(past)
         state = saved["state"]
 
     def autocast_loss(network, batch):
@@ -249,15 +274,15 @@ def train(name, model, samples, validation, loss_of, score_of, options, output, 
     for step, batch in enumerate(batches(samples, options, device, state["step"]), start=state["step"]):
         state["opened"].update(batch["opened"])
         batch = to_device(batch, device)
-        for group in optimizer.param_groups:
-            group["lr"] = _learning_rate(step, options)
-        optimizer.zero_grad(set_to_none=True)
+        model.zero_grad(set_to_none=True)
         loss, _ = autocast_loss(model, batch)
         if not torch.isfinite(loss):
             raise InputError(f"{name}: expected a finite loss, found {loss.item()} at step {step + 1}, {batch['name']}")
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), GRADIENT_NORM)
-        optimizer.step()
+        for optimiser, rate in zip(chosen, rates, strict=True):
+            optimiser.param_groups[0]["lr"] = rate * _share(step, options["steps"])
+            optimiser.step()
         losses.append(float(loss.detach()))
         progress.step(loss=losses[-1], best_dice=max(state["best_score"], 0))
 
@@ -270,7 +295,8 @@ def train(name, model, samples, validation, loss_of, score_of, options, output, 
             if score > state["best_score"]:
                 state["best_score"] = score
                 state["best"] = {key: value.detach().clone() for key, value in model.state_dict().items()}
-            checkpoint.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "state": state})
+            past = [optimiser.state_dict() for optimiser in chosen]
+            checkpoint.save({"model": model.state_dict(), "optimisers": past, "state": state})
     progress.close()
 
     for batch in validation:

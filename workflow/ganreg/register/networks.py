@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as functional
 from torch import nn
 
+from ganreg.convolution import conv3d
 from ganreg.register import losses, matching
 from ganreg.spatial import warp
 from ganreg.spatial.box import brain_box
@@ -30,8 +31,8 @@ class Convolution(nn.Conv3d):
     def forward(self, x):
         if x.device.type == "cpu" and min(x.shape[2:]) < 3:
             with torch.autocast("cpu", enabled=False):
-                return super().forward(x.float())
-        return super().forward(x)
+                return conv3d(x.float(), self.weight, self.bias, self.stride[0])
+        return conv3d(x, self.weight, self.bias, self.stride[0])
 
 
 def _convolution(inputs, outputs, stride=1, normalised=False):
@@ -65,6 +66,8 @@ class VoxelMorph(nn.Module):
     ----------
     encoder, decoder : lists of ints, widths
     """
+
+    output_layers = ("flow",)
 
     def __init__(self, encoder, decoder):
         super().__init__()
@@ -122,6 +125,7 @@ class RegistrationUNet(nn.Module):
 
     # group norm's gradient takes 20 times as long channels last (torch 2.13, CPU)
     memory_format = torch.contiguous_format
+    output_layers = ("flow",)
 
     def __init__(
         self, features, dropout, integration_steps, instance_norm, search, passes, halvings, similarity, symmetric

@@ -118,6 +118,7 @@ class RDNN(nn.Module):
 
     # convolutions in bfloat16 twice as fast as contiguous (torch 2.13, CPU); group norm is slow in 3-D alone
     memory_format = torch.channels_last
+    output_layers = ("heads",)
 
     def __init__(self, inputs, structures, features, recurrent=True, prior=None):
         super().__init__()

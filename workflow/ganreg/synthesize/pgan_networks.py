@@ -12,6 +12,7 @@ import torch.nn.functional as functional
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
+from ganreg.convolution import conv3d
 from ganreg.synthesize.schedule import stage_shapes
 
 LEAK = 0.2
@@ -55,10 +56,9 @@ class Convolution(Equalised):
 
     def __init__(self, inputs, outputs, size=3, gain=GAIN):
         super().__init__((outputs, inputs, size, size, size), outputs, inputs * size**3, gain)
-        self.padding = size // 2
 
     def forward(self, x):
-        return functional.conv3d(x, self.weight * self.scale, self.bias, padding=self.padding)
+        return conv3d(x, self.weight * self.scale, self.bias)
 
 
 class Linear(Equalised):
