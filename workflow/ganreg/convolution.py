@@ -5,8 +5,8 @@ import math
 import torch
 import torch.nn.functional as functional
 
-# torch (2.13) gives float32 convolutions of a single item to oneDNN only from so many values on (all axes but the last);
-# its own loop, which narrower ones get, takes up to ten times as long
+# torch (2.13) gives float32 convolutions of a single item to oneDNN only from so many values on, the last axis not
+# counted; its own loop, which narrower ones get, takes up to ten times as long
 LEAST = 20480
 
 
