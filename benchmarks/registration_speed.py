@@ -137,24 +137,25 @@ def unet_samples(options, folder):
 
 
 def unet_training(options, folder):
-    """One training step of the U-Net: loss, gradient, Adam."""
+    """One training step of the U-Net: loss, gradient, optimisers."""
     device = training.choose_device(options["device"])
     precision = training.choose_precision(options["precision"], device)
     torch.manual_seed(0)
     model = training.place(networks.build(options), device).train()
-    optimizer = torch.optim.Adam(model.parameters(), lr=options["learning_rate"])
+    optimisers = training.optimisers(model, options)
     names = ("fixed", "moving", "fixed_labels", "moving_labels")
     pair = training.to_device(dict(zip(names, read(folder, *names), strict=True)), device)
     pair["mask"] = (pair["fixed_labels"] > 0).float()
     loss_of = learned.loss_function(options, int(pair["fixed_labels"].max()) - 1)
 
     def run():
-        optimizer.zero_grad(set_to_none=True)
+        model.zero_grad(set_to_none=True)
         with training.autocast(device, precision):
             loss, _ = loss_of(model, pair)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), training.GRADIENT_NORM)
-        optimizer.step()
+        for optimiser in optimisers:
+            optimiser.step()
 
     return run
 

@@ -21,9 +21,8 @@ def test_the_halves_of_a_single_item_make_its_convolution(shape, stride, monkeyp
     assert seen == [2]
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
     along = torch.randn_like(expected)
-    for both in zip(
-        *(torch.autograd.grad((y * along).sum(), (x, weight, bias)) for y in (found, expected)), strict=True
-    ):
+    gradients = (torch.autograd.grad((y * along).sum(), (x, weight, bias)) for y in (found, expected))
+    for both in zip(*gradients, strict=True):
         torch.testing.assert_close(*both, rtol=1e-4, atol=1e-4)
 
 
@@ -43,9 +42,25 @@ def test_the_gradient_of_the_gradient_is_that_of_torch():
 
 
 @pytest.mark.parametrize(
-    "x", [torch.ones(2, 2, 4, 4, 4), torch.ones(1, 2, 5, 4, 4), torch.ones(1, 2, 128, 96, 4)],
-    ids=["batch", "odd side", "wide"],
-)  # fmt: skip
-def test_what_torch_is_fast_at_or_cannot_be_halved_is_left_to_it(x):
-    weight = torch.randn(3, 2, 3, 3, 3)
-    assert torch.equal(conv3d(x, weight), functional.conv3d(x, weight, padding=1))
+    ("shape", "size", "dtype"),
+    [
+        ((2, 2, 4, 4, 4), 3, torch.float32),
+        ((1, 2, 5, 4, 4), 3, torch.float32),
+        ((1, 2, 128, 96, 4), 3, torch.float32),
+        ((1, 2, 4, 4, 4), 1, torch.float32),
+        ((1, 2, 4, 4, 4), 3, torch.bfloat16),
+    ],
+    ids=["batch", "odd side", "wide", "size 1", "bfloat16"],
+)
+def test_what_torch_is_fast_at_or_cannot_be_halved_is_left_to_it(shape, size, dtype, monkeypatch):
+    x, weight = torch.ones(shape, dtype=dtype), torch.ones(3, 2, size, size, size, dtype=dtype)
+    seen, plain = [], functional.conv3d
+    monkeypatch.setattr(functional, "conv3d", lambda x, *rest: seen.append(x.shape) or plain(x, *rest))
+    assert conv3d(x, weight).shape == (shape[0], 3, *shape[2:])
+    assert seen == [shape]
+
+
+def test_the_layout_of_the_features_is_kept():
+    """Convolutions are fast channels last; the next layer would have to bring them back."""
+    x = torch.randn(1, 4, 8, 8, 8).contiguous(memory_format=torch.channels_last_3d)
+    assert conv3d(x, torch.randn(4, 4, 3, 3, 3)).is_contiguous(memory_format=torch.channels_last_3d)

@@ -28,9 +28,32 @@ def test_small_gradients_step_as_far_as_large_ones():
         Muon([weight], lr=0.1).step()
         steps.append(weight.detach())
     torch.testing.assert_close(*steps, rtol=1e-2, atol=1e-4)
-    # away from the gradient, by about the rate along each direction
+    # against the gradient, by about the rate along each direction
     assert (steps[0] * gradient).sum() < 0
     assert torch.linalg.svdvals(steps[0].flatten(1)).mean() == pytest.approx(0.1, abs=0.03)
+
+
+def test_more_outputs_than_inputs_make_longer_steps():
+    weight = torch.zeros(8, 2, 1, 1, 1, requires_grad=True)
+    weight.grad = torch.eye(8, 2).view(8, 2, 1, 1, 1)
+    Muon([weight], lr=0.1).step()
+    # the root of 8 / 2
+    torch.testing.assert_close(
+        torch.linalg.svdvals(weight.detach().flatten(1)), torch.full((2,), 0.2), rtol=0.3, atol=0
+    )
+
+
+def test_a_step_does_not_depend_on_the_layout_in_memory():
+    torch.manual_seed(0)
+    weight, gradients, found = torch.randn(4, 3, 3, 3, 3), torch.randn(2, 4, 3, 3, 3, 3), []
+    for layout in (torch.contiguous_format, torch.channels_last_3d):
+        moved = weight.clone(memory_format=layout).requires_grad_()
+        optimiser = Muon([moved], lr=0.1)
+        for gradient in gradients:
+            moved.grad = gradient.contiguous(memory_format=layout)
+            optimiser.step()
+        found.append(moved.detach())
+    torch.testing.assert_close(*found)
 
 
 def test_a_least_squares_problem_with_unlike_directions_is_solved():

@@ -4,6 +4,7 @@ import pytest
 import torch
 import yaml
 
+from ganreg import training
 from ganreg.register import losses, matching, networks
 
 CONFIG = "config.yaml"
@@ -20,6 +21,15 @@ def configured(name, root):
 def test_voxelmorph_has_the_published_number_of_parameters(root):
     assert parameters(networks.build(configured("voxelmorph1", root))) == 274_387
     assert parameters(networks.build(configured("voxelmorph2", root))) == 301_411
+
+
+@pytest.mark.parametrize("name", ["voxelmorph1", "unet"])
+def test_adam_keeps_the_last_convolution(name, root):
+    model = networks.build(configured(name, root))
+    adam, _ = training.optimisers(model, configured(name, root))
+    left = {id(parameter) for parameter in adam.param_groups[0]["params"]}
+    kernels = [name for name, parameter in model.named_parameters() if id(parameter) in left and parameter.ndim > 1]
+    assert kernels == ["flow.weight"]
 
 
 @pytest.mark.parametrize("name", ["voxelmorph1", "unet"])

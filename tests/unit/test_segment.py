@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import torch
 
-from ganreg import io
+from ganreg import io, training
 from ganreg.errors import InputError
 from ganreg.evaluate.segmentation import evaluate_maps
 from ganreg.preprocess import labels
@@ -21,7 +21,7 @@ SETTINGS = {
     "deformation": {
         "rotation_deg": 8, "scale": 0.1, "translation_mm": 4, "elastic_spacing_mm": 32, "elastic_sd_mm": 2,
     },
-    "gain": 0.1, "seed": 1, "steps": 4, "learning_rate": 0.01, "muon_rate": 0,
+    "gain": 0.1, "seed": 1, "steps": 4, "learning_rate": 0.01, "muon_rate": 0.02,
     "validate_every": 2, "device": "cpu", "precision": "float32", "threads": 1, "workers": 0,
 }  # fmt: skip
 OPTIONS = {
@@ -245,7 +245,7 @@ def test_prior_of_a_fine_grid_is_coarse_and_cropped_to_the_fine_one():
 
 
 def test_untrained_network_with_prior_starts_from_it(cohort, tmp_path):
-    settings = SETTINGS | {"learning_rate": 1e-9, "steps": 1}
+    settings = SETTINGS | {"learning_rate": 1e-9, "muon_rate": 0, "steps": 1}
     weights = tmp_path / "rdnn.pt"
     options = OPTIONS | {"settings": settings, "part": "all"}
     learned.train("rdnn", options, FOLD, STRUCTURES, cohort, weights, "code")
@@ -256,6 +256,14 @@ def test_untrained_network_with_prior_starts_from_it(cohort, tmp_path):
     # all subjects have the same anatomy, symmetrical but for a plane
     truth = np.asarray(io.load_labels(cohort / "sub-t" / "anat" / "sub-t_dseg.nii.gz").dataobj)
     assert (found == truth)[truth > 0].mean() > 0.85
+
+
+def test_adam_keeps_the_heads():
+    model = rdnn.RDNN(2, 3, [8, 16])
+    adam, _ = training.optimisers(model, SETTINGS)
+    left = {id(parameter) for parameter in adam.param_groups[0]["params"]}
+    kernels = [name for name, parameter in model.named_parameters() if id(parameter) in left and parameter.ndim > 1]
+    assert kernels == ["heads.0.weight", "heads.1.weight"]
 
 
 def test_no_training_subject_is_segmented_by_a_model_that_saw_it():

@@ -29,12 +29,13 @@ class Numbers(torch.utils.data.Dataset):
 
 
 class Network(torch.nn.Sequential):
-    output_layers = ("2",)
+    output_layers = ("3",)
 
 
 def network():
     torch.manual_seed(0)
-    return Network(torch.nn.Conv3d(1, 4, 3), torch.nn.Dropout3d(0.5), torch.nn.Conv3d(4, 1, 2))
+    layers = torch.nn.Conv3d(1, 4, 1), torch.nn.Conv3d(4, 4, 3), torch.nn.Dropout3d(0.5), torch.nn.Conv3d(4, 1, 2)
+    return Network(*layers)
 
 
 def run(tmp_path, samples, mark="mark", **changed):
@@ -66,13 +67,12 @@ def test_resumed_training_equals_uninterrupted_training_bit_for_bit(tmp_path, mu
     assert [path.name for path in (tmp_path / "parts").iterdir()] == ["toy.pt"]
 
 
-def test_muon_has_the_inner_convolutions_and_adam_the_rest():
+def test_muon_has_all_convolutions_but_the_output_layers():
     model = network()
     adam, muon = training.optimisers(model, OPTIONS | {"muon_rate": 0.05})
-    assert [id(p) for p in muon.param_groups[0]["params"]] == [id(model[0].weight)]
-    assert {id(p) for p in adam.param_groups[0]["params"]} == {id(p) for p in model.parameters()} - {
-        id(model[0].weight)
-    }
+    by_adam, by_muon = ({id(p) for p in each.param_groups[0]["params"]} for each in (adam, muon))
+    assert by_muon == {id(model[0].weight), id(model[1].weight)}
+    assert by_adam == {id(p) for p in model.parameters()} - by_muon
     assert len(training.optimisers(model, OPTIONS)) == 1
 
 

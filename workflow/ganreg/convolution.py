@@ -13,14 +13,15 @@ LEAST = 20480
 def _has_slow_path(x, weight):
     """Whether torch would not ask oneDNN."""
     narrow = len(x) == 1 and math.prod(x.shape[:4]) <= LEAST and weight.shape[2] > 1
-    return narrow and x.device.type == "cpu" and x.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
+    plain = x.device.type == "cpu" and x.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
+    return narrow and plain and torch.backends.mkldnn.is_available()
 
 
 def conv3d(x, weight, bias=None, stride=1):
     """Convolution (B, O, X / stride, Y / stride, Z / stride) of features (B, C, X, Y, Z), of size 3, padded, or 1.
 
-    Where torch has a slow path for a single item, its two halves along X pose as a batch of two: oneDNN takes those,
-    their gradients, and the gradients' gradients. The result is the same but for rounding.
+    Where torch has a slow path for a single item, its two halves along X, if they are equal, pose as a batch of two:
+    oneDNN takes those, their gradients, and the gradients' gradients. The result is the same but for rounding.
 
     Parameters
     ----------

@@ -1,4 +1,8 @@
-"""Muon: momentum steps of orthogonalised matrices (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon)."""
+"""Muon: momentum steps along orthogonalised matrices (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon).
+
+`torch.optim.Muon` takes matrices only, and works in bfloat16, which is ten times slower on processors without units for
+it.
+"""
 
 import torch
 
@@ -9,13 +13,21 @@ MOMENTUM = 0.9
 
 
 def orthogonalised(matrix):
-    """A matrix (N, M) with its singular values brought near 1 (0.7 to 1.2), by Newton-Schulz iteration, in float32.
+    """The nearest matrix with orthonormal rows or columns, roughly: singular values between about 0.5 and 1.3.
 
-    `torch.optim.Muon` does it in bfloat16, which takes ten times as long on processors without units for it.
+    By Newton-Schulz iteration; singular values under a five-hundredth of the norm stay smaller.
+
+    Parameters
+    ----------
+    matrix : Tensor (N, M)
+
+    Returns
+    -------
+    Tensor (N, M)
     """
-    a, b, c = COEFFICIENTS
     x = matrix / (matrix.norm() + 1e-7)
     wide = x if x.shape[0] <= x.shape[1] else x.T
+    a, b, c = COEFFICIENTS
     for _ in range(ITERATIONS):
         gram = wide @ wide.T
         wide = a * wide + (b * gram + c * gram @ gram) @ wide
@@ -23,7 +35,7 @@ def orthogonalised(matrix):
 
 
 class Muon(torch.optim.Optimizer):
-    """Muon for the weights of convolutions, (outputs, inputs, ...), each as a matrix with a row an output.
+    """Muon for weights of convolutions (O, C, ...), each as one matrix with a row an output, whatever its groups.
 
     Every direction of a matrix moves alike, also those whose gradients are small.
 
@@ -31,7 +43,7 @@ class Muon(torch.optim.Optimizer):
     ----------
     params : iterable of Tensors
     lr : float
-        Singular values of a step, about; larger by the root of outputs over inputs where there are more outputs.
+        Singular values of a step, about; times the root of O / (C ...) where that is above 1.
     """
 
     def __init__(self, params, lr):
@@ -42,8 +54,12 @@ class Muon(torch.optim.Optimizer):
         """One step along the gradients, with Nesterov's momentum."""
         for group in self.param_groups:
             for weight in group["params"]:
-                momentum = self.state[weight].setdefault("momentum", torch.zeros_like(weight))
-                momentum.mul_(MOMENTUM).add_(weight.grad)
-                ahead = weight.grad.add(momentum, alpha=MOMENTUM).flatten(1)
+                if weight.grad is None:
+                    continue
+                state = self.state[weight]
+                if not state:
+                    state["momentum"] = torch.zeros_like(weight)
+                state["momentum"].mul_(MOMENTUM).add_(weight.grad)
+                ahead = weight.grad.add(state["momentum"], alpha=MOMENTUM).flatten(1)
                 longer = max(1, ahead.shape[0] / ahead.shape[1]) ** 0.5
                 weight.add_(orthogonalised(ahead).view_as(weight), alpha=-group["lr"] * longer)

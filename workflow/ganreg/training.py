@@ -178,12 +178,12 @@ def to_device(batch, device):
 
 
 def optimisers(model, options):
-    """What changes a network's parameters: Adam, and Muon for its inner convolutions where `muon_rate` is not 0.
+    """What changes a network's parameters: Adam, and Muon for its convolutions where `muon_rate` is not 0.
 
     Parameters
     ----------
     model : torch.nn.Module
-        Its `output_layers` names the attributes whose weights are left to Adam.
+        Its `output_layers` names the attributes whose convolutions are left to Adam.
     options : dict
         `learning_rate`, of Adam; `muon_rate`.
 
@@ -191,13 +191,13 @@ def optimisers(model, options):
     -------
     list of torch.optim.Optimizer
     """
-    inner = []
-    if options["muon_rate"]:
-        named = model.named_parameters()
-        inner = [each for name, each in named if each.ndim > 2 and name.split(".")[0] not in model.output_layers]
-    chosen = set(map(id, inner))
-    found = [torch.optim.Adam([p for p in model.parameters() if id(p) not in chosen], lr=options["learning_rate"])]
-    return [*found, Muon(inner, options["muon_rate"])] if inner else found
+    if not options["muon_rate"]:
+        return [torch.optim.Adam(model.parameters(), lr=options["learning_rate"])]
+    by_muon, by_adam = [], []
+    for name, parameter in model.named_parameters():
+        convolves = parameter.ndim > 2 and name.split(".")[0] not in model.output_layers
+        (by_muon if convolves else by_adam).append(parameter)
+    return [torch.optim.Adam(by_adam, lr=options["learning_rate"]), Muon(by_muon, lr=options["muon_rate"])]
 
 
 def _share(step, steps):
