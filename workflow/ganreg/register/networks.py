@@ -15,14 +15,14 @@ LEAK = 0.2
 
 
 class Convolution(nn.Conv3d):
-    """3x3x3 convolution, padded, in float32 where the grid is narrow.
+    """Convolution of size 3, padded, or 1, in float32 where the grid is narrow.
 
     The weights' gradient in bfloat16 on CPU (torch 2.13, oneDNN) is uninitialised memory on grids of fewer than 3
     voxels a side.
     """
 
-    def __init__(self, inputs, outputs, stride=1, bias=True):
-        super().__init__(inputs, outputs, 3, stride, padding=1, bias=bias)
+    def __init__(self, inputs, outputs, stride=1, bias=True, size=3):
+        super().__init__(inputs, outputs, size, stride, padding=size // 2, bias=bias)
         # torch's own start lets the signal shrink layer by layer
         nn.init.kaiming_normal_(self.weight, a=LEAK)
         if bias:
@@ -35,10 +35,10 @@ class Convolution(nn.Conv3d):
         return conv3d(x, self.weight, self.bias, self.stride[0])
 
 
-def _convolution(inputs, outputs, stride=1, normalised=False):
+def _convolution(inputs, outputs, stride=1, normalised=False, size=3):
     # a group a channel is instance norm, which torch refuses where one voxel is left; it takes any bias away
     norm = [nn.GroupNorm(outputs, outputs)] if normalised else []
-    return nn.Sequential(Convolution(inputs, outputs, stride, bias=not normalised), *norm, nn.LeakyReLU(LEAK))
+    return nn.Sequential(Convolution(inputs, outputs, stride, not normalised, size), *norm, nn.LeakyReLU(LEAK))
 
 
 def _flow_layer(inputs):
@@ -114,6 +114,9 @@ class RegistrationUNet(nn.Module):
         Reach (voxels) of the `matching.cost_volume` that the network reads beside the similarity's gradient; empty: it
         reads the two images, as in the paper.
     passes : int
+    training_passes : int
+        Those of a training step. The weights are the same in all, so that a network trained with fewer, which is
+        quicker, makes use of more.
     halvings : int
         How often the images are halved before the network looks at them. On a fine grid the work is that of a coarser
         one, but for the last up-sampling.
@@ -128,10 +131,12 @@ class RegistrationUNet(nn.Module):
     output_layers = ("flow",)
 
     def __init__(
-        self, features, dropout, integration_steps, instance_norm, search, passes, halvings, similarity, symmetric
-    ):
+        self, features, dropout, integration_steps, instance_norm, search, passes, training_passes, halvings,
+        similarity, symmetric,
+    ):  # fmt: skip
         super().__init__()
-        self.integration_steps, self.search, self.passes = integration_steps, search, passes
+        self.integration_steps, self.search = integration_steps, search
+        self.passes, self.training_passes = passes, training_passes
         self.halvings, self.similarity, self.symmetric = halvings, similarity, symmetric
         # costs and gradient lie on the half grid already
         inputs, stride = (len(matching.displacements(search)) + 3, 1) if search else (2, 2)
@@ -139,7 +144,10 @@ class RegistrationUNet(nn.Module):
         def layer(before, after, stride=1):
             return _convolution(before, after, stride, instance_norm)
 
-        first = nn.Sequential(layer(inputs, features[0], stride), layer(features[0], features[0]))
+        # costs are averages over their neighbourhood already
+        size = 1 if search else 3
+        start = _convolution(inputs, features[0], stride, instance_norm, size)
+        first = nn.Sequential(start, layer(features[0], features[0]))
         later = (nn.Sequential(layer(a, b, stride=2), layer(b, b)) for a, b in itertools.pairwise(features))
         self.down = nn.ModuleList([first, *later])
         turned = list(reversed(features))
@@ -207,7 +215,7 @@ class RegistrationUNet(nn.Module):
         if self.symmetric and not self.training:
             looks.append((-1, look_at(moving, fixed)))
         velocity = fixed.new_zeros(len(fixed), 3, *(side // 2 for side in fixed.shape[2:]))
-        for _ in range(self.passes):
+        for _ in range(self.training_passes if self.training else self.passes):
             velocity = velocity + sum(way * self._update(look(way * velocity)) for way, look in looks) / len(looks)
         return velocity
 
@@ -232,7 +240,7 @@ def build(options):
     if "encoder" in options:
         return VoxelMorph(options["encoder"], options["decoder"])
     keys = (
-        "features", "dropout", "integration_steps", "instance_norm", "search", "passes", "halvings", "similarity",
-        "symmetric",
+        "features", "dropout", "integration_steps", "instance_norm", "search", "passes", "training_passes", "halvings",
+        "similarity", "symmetric",
     )  # fmt: skip
     return RegistrationUNet(*(options[key] for key in keys))
