@@ -127,6 +127,19 @@ def test_dropout_makes_samples_differ_in_training_only(root):
 
 
 @pytest.mark.parametrize("name", ["voxelmorph1", "unet"])
+def test_the_last_layer_is_not_rounded_by_autocast(name, root):
+    torch.manual_seed(0)
+    model = networks.build(configured(name, root)).eval()
+    torch.nn.init.normal_(model.flow.weight, std=0.05)
+    found = []
+    model.flow.register_forward_hook(lambda layer, inputs, output: found.append(output))
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+        model(*(torch.rand(1, 1, 32, 32, 32) for _ in range(2)))
+    assert found[0].dtype == torch.float32
+    assert (found[0] != found[0].bfloat16().float()).any()
+
+
+@pytest.mark.parametrize("name", ["voxelmorph1", "unet"])
 def test_bfloat16_gradients_are_near_those_of_float32_down_to_the_narrowest_grid(name, root):
     torch.manual_seed(0)
     # of noise every further pass would make more of the rounding

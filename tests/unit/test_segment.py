@@ -52,6 +52,14 @@ def cohort(tmp_path):
     return tmp_path / "preprocess"
 
 
+def test_logits_are_not_rounded_by_autocast():
+    model, images = network(recurrent=True), torch.randn(1, 2, 16, 16, 4)
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+        logits = model(images)
+    assert logits.dtype == torch.float32
+    assert (logits != logits.bfloat16().float()).any()
+
+
 def test_subjects_of_a_batch_do_not_meet():
     model, images = network(recurrent=True), torch.randn(2, 2, 16, 16, 4)
     with torch.no_grad():

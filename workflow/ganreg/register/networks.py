@@ -41,11 +41,19 @@ def _convolution(inputs, outputs, stride=1, normalised=False, size=3):
     return nn.Sequential(Convolution(inputs, outputs, stride, not normalised, size), *norm, nn.LeakyReLU(LEAK))
 
 
-def _flow_layer(inputs):
-    """Last convolution, started near zero so that training starts from the identity."""
-    layer = Convolution(inputs, 3)
-    nn.init.normal_(layer.weight, std=1e-3)
-    return layer
+class Flow(Convolution):
+    """Last convolution, to a displacement or velocity: in float32, as bfloat16 would round 2 to 4 voxels to .016.
+
+    Started near zero so that training starts from the identity.
+    """
+
+    def __init__(self, inputs):
+        super().__init__(inputs, 3)
+        nn.init.normal_(self.weight, std=1e-3)
+
+    def forward(self, x):
+        with torch.autocast(x.device.type, enabled=False):
+            return super().forward(x.float())
 
 
 def _halved(image):
@@ -79,7 +87,7 @@ class VoxelMorph(nn.Module):
         self.up = nn.ModuleList(_convolution(before[k] + skips[k], decoder[k]) for k in range(levels))
         full = [decoder[levels - 1] + 2, *decoder[levels:]]
         self.full = nn.Sequential(*(_convolution(a, b) for a, b in itertools.pairwise(full)))
-        self.flow = _flow_layer(full[-1])
+        self.flow = Flow(full[-1])
 
     def forward(self, fixed, moving):
         """Displacement (B, 3, X, Y, Z) in voxels from two images (B, 1, X, Y, Z)."""
@@ -90,7 +98,7 @@ class VoxelMorph(nn.Module):
         for layer in self.up:
             x = functional.interpolate(layer(x), scale_factor=2.0, mode="nearest")
             x = torch.cat([x, features.pop()], dim=1)
-        return self.flow(self.full(x)).float()
+        return self.flow(self.full(x))
 
 
 class RegistrationUNet(nn.Module):
@@ -154,7 +162,7 @@ class RegistrationUNet(nn.Module):
         self.up = nn.ModuleList(
             nn.Sequential(layer(a + b, b), nn.Dropout3d(dropout), layer(b, b)) for a, b in itertools.pairwise(turned)
         )
-        self.flow = _flow_layer(features[0])
+        self.flow = Flow(features[0])
 
     def _matches_of(self, fixed, moving):
         """A function of the velocity: matching costs and the similarity's gradient of the pair as warped so far.
@@ -204,7 +212,7 @@ class RegistrationUNet(nn.Module):
         for layer in self.up:
             x = functional.interpolate(x, scale_factor=2.0, mode="trilinear", align_corners=False)
             x = layer(torch.cat([x, features.pop()], dim=1))
-        return self.flow(x).float()
+        return self.flow(x)
 
     def velocity(self, fixed, moving):
         """Velocity (B, 3, U, V, W) in voxels of its own grid, half of the one that the network looks at."""

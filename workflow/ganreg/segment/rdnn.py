@@ -31,6 +31,17 @@ def _block(inputs, outputs, stride=1):
     return nn.Sequential(Convolution(inputs, outputs, stride), nn.GroupNorm(GROUPS, outputs), nn.LeakyReLU(LEAK))
 
 
+class Head(nn.Conv2d):
+    """Logits of a stage's features, in float32: bfloat16 would round those of 4 to 8 to .03, and they are summed."""
+
+    def __init__(self, inputs, structures):
+        super().__init__(inputs, structures, 1)
+
+    def forward(self, x):
+        with torch.autocast(x.device.type, enabled=False):
+            return super().forward(x.float())
+
+
 def _double(x):
     """Twice the size of every slice."""
     return functional.interpolate(x, scale_factor=2.0, mode="nearest")
@@ -130,7 +141,7 @@ class RDNN(nn.Module):
         self.context = (SliceGRU if recurrent else SliceConvolutions)(features[-1])
         turned = list(reversed(features))
         self.up = nn.ModuleList(_block(a + b, b) for a, b in itertools.pairwise(turned))
-        self.heads = nn.ModuleList(nn.Conv2d(width, structures, 1) for width in turned)
+        self.heads = nn.ModuleList(Head(width, structures) for width in turned)
         self.register_buffer("prior", prior)
 
     def _stages(self, images):
