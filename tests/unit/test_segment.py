@@ -229,6 +229,30 @@ def test_structures_without_known_mirrors_are_segmented_without_the_mirror_image
     assert found.max() <= 3
 
 
+def test_memberships_are_averaged_over_where_coarse_voxels_begin(cohort, tmp_path):
+    options = OPTIONS | {"settings": SETTINGS | {"flip": False, "prior": False}}
+    model = learned.build(options, 3).eval()
+    torch.manual_seed(2)
+    for layer in model.modules():
+        if isinstance(layer, torch.nn.Conv2d):
+            torch.nn.init.normal_(layer.weight, std=0.2)
+    training.save_weights(tmp_path / "random.pt", model.state_dict())
+    found = segmented(tmp_path / "random.pt", options, STRUCTURES, cohort, "t")
+    stem = cohort / "sub-t" / "anat" / "sub-t"
+    names = ("T1w", "T2w")
+    images = [nib.load(f"{stem}_desc-preproc_{name}.nii.gz").get_fdata(dtype=np.float32) for name in names]
+    mask = torch.from_numpy(nib.load(f"{stem}_desc-brain_mask.nii.gz").get_fdata() > 0)
+    scores = samples.plain_zscore(torch.from_numpy(np.stack(images)), mask)[None]
+    box = learned.brain_box(mask, samples.MARGINS)
+    before = (..., *(slice(side.start - 1, side.stop) for side in box[:2]), box[2])
+    with torch.no_grad():
+        here = model(scores[(..., *box)]).softmax(dim=1)
+        there = model(scores[before]).softmax(dim=1)[:, :, 1:, 1:]
+    expected = ((here + there)[0].argmax(dim=0) + 1) * mask[box]
+    assert np.array_equal(found[box], expected.numpy())
+    assert not np.array_equal(expected, (here[0].argmax(dim=0) + 1) * mask[box])
+
+
 def test_prior_counts_mirror_images_with_structures_swapped():
     halves = line(*[0] * 4, *[1] * 4, *[2] * 4, *[0] * 4)
     mirrored, _ = prior.log_frequencies(lambda _: halves, ["a", "b"], 2, 8.0, np.array([0, 2, 1], np.uint8))

@@ -21,6 +21,8 @@ from ganreg.split import folds
 
 # part of the training subjects -> the model that segments them without having seen them
 CROSS_FIT = {"half1": "half2", "half2": "half1"}
+# voxels of a slice before the box; odd and even, as an encoder stage halves the slice
+SHIFTS = (0, 1)
 
 
 def parts(train):
@@ -204,7 +206,8 @@ def run_training(parser, argv):
 def segmenter(weights, options, structures):
     """A function that segments a preprocessed subject with a trained RDNN.
 
-    A network that was trained on flips sees each subject flipped, too, and the two memberships are averaged.
+    Memberships are averaged over where the encoder's coarser voxels begin: at the box's first voxel of a slice and at
+    the one before; and, where the network was trained on flips, over the subject and its mirror image.
 
     Parameters
     ----------
@@ -231,11 +234,15 @@ def segmenter(weights, options, structures):
 
     def memberships(images, box):
         expected = [] if model.prior is None else [prior.crop(model.prior, box, options["spacing"])]
-        found = functional.softmax(network(images, *expected), dim=1)
-        if swapped is None:
-            return found[0]
-        turned = network(images.flip(2), *(each[:, swapped].flip(2) for each in expected))
-        return ((found + functional.softmax(turned.flip(2)[:, swapped], dim=1)) / 2)[0]
+        looks = []
+        for shift in SHIFTS:
+            scores, *start = (functional.pad(each, (0, 0, shift, 0, shift, 0)) for each in (images, *expected))
+            found = [network(scores, *start)]
+            if swapped is not None:
+                turned = network(scores.flip(2), *(each[:, swapped].flip(2) for each in start))
+                found.append(turned.flip(2)[:, swapped])
+            looks.extend(functional.softmax(logits, dim=1)[0, :, shift:, shift:] for logits in found)
+        return sum(looks) / len(looks)
 
     def segment(images, mask):
         mask = torch.from_numpy(mask)
