@@ -8,8 +8,8 @@ presets/bench.yaml. Each line is measured in a process of its own, so that peak 
 they fall far short of the seconds times the threads, the machine had other work. Programs go from files to a transform
 file, uncompressed; networks from two tensors to displacement and warped image; unet_files goes the programs' way.
 Networks have random weights, on which speed does not depend. SyN and NiftyReg have the settings of the grid's preset,
-the others those of config.yaml; at 1 mm the U-Net looks at halved images (`unet.halvings`); unet_one_way does without
-`unet.symmetric`. Greedy has one thread.
+the others those of config.yaml; at 1 mm the U-Net looks at halved images (`unet.halvings`); unet_unmirrored does
+without `unet.mirrored`, unet_one_way without `unet.symmetric`, too. Greedy has one thread.
 """
 
 import argparse
@@ -171,7 +171,8 @@ ROWS = {
     "convexadam_mind": lambda config, folder: from_files(convexadam.register, config["convexadam_mind"], folder),
     "monai_voxelmorph": lambda config, folder: monai_voxelmorph(folder),
     "unet": lambda config, folder: unet(config["unet"], folder),
-    "unet_one_way": lambda config, folder: unet({**config["unet"], "symmetric": False}, folder),
+    "unet_unmirrored": lambda config, folder: unet({**config["unet"], "mirrored": False}, folder),
+    "unet_one_way": lambda config, folder: unet({**config["unet"], "symmetric": False, "mirrored": False}, folder),
     "unet_files": lambda config, folder: unet_files(config["unet"], folder),
     f"unet_{SAMPLES}_samples": lambda config, folder: unet_samples(config["unet"], folder),
     "unet_training_step": lambda config, folder: unet_training(config["unet"], folder),

@@ -9,7 +9,7 @@ from ganreg.register.refine import refine
 from ganreg.spatial import warp
 
 OPTIONS = {"mutual_information": 0.03, "diffusion": 0.1, "steps": 60, "learning_rate": 0.05}
-MODEL = RegistrationUNet([4], 0.0, 5, True, [1], 1, 1, 0, "mind", symmetric=True)
+MODEL = RegistrationUNet([4], 0.0, 5, True, [1], 1, 1, 0, symmetric=True, mirrored=False)
 
 
 def image(side=24, margin=4):

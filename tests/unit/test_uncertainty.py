@@ -15,7 +15,7 @@ from ganreg.spatial import transform_file, warp
 SHAPE = (16, 16, 16)
 SETTINGS = {
     "features": [4, 8], "dropout": 0.3, "integration_steps": 3, "instance_norm": True, "search": [1],
-    "passes": 2, "training_passes": 2, "halvings": 0, "similarity": "mind", "symmetric": True, "device": "cpu",
+    "passes": 2, "training_passes": 2, "halvings": 0, "symmetric": True, "mirrored": True, "device": "cpu",
     "precision": "float32",
 }  # fmt: skip
 OPTIONS = {"settings": SETTINGS, "fixed": "T1w", "moving": "T2w", "samples": 4, "seed": 1}

@@ -62,6 +62,11 @@ def _halved(image):
     return functional.interpolate(losses.box_mean(image), size=half, mode="trilinear", align_corners=True)
 
 
+def _mirror(velocity):
+    """A velocity (B, 3, X, Y, Z) of the images mirrored left to right."""
+    return velocity.flip(2) * velocity.new_tensor([-1, 1, 1]).view(1, 3, 1, 1, 1)
+
+
 class VoxelMorph(nn.Module):
     """VoxelMorph (Balakrishnan et al. 2019, doi:10.1109/TMI.2019.2897538): one displacement, no integration.
 
@@ -105,8 +110,9 @@ class RegistrationUNet(nn.Module):
     """The registration U-Net (Fig. 9): a stationary velocity at half size, integrated and up-sampled.
 
     In each of several passes, with the same weights, it looks at the pair as warped so far and adds to the velocity.
-    With `search` it looks at matching costs and at the similarity's gradient with respect to the velocity, so that
-    training teaches it to step as an optimiser does, but further (after GraDIRN, Qiu et al. 2022, arXiv:2112.03915).
+    With `search` it looks at matching costs and at the gradients of MIND's distance and of mutual information with
+    respect to the velocity, so that training teaches it to step as an optimiser does, but further (after GraDIRN, Qiu
+    et al. 2022, arXiv:2112.03915).
 
     Parameters
     ----------
@@ -119,8 +125,8 @@ class RegistrationUNet(nn.Module):
     instance_norm : bool
         Whether each convolution's output is normalised, channel by channel (Ulyanov et al. 2016, arXiv:1607.08022).
     search : list of ints, or an empty one
-        Reach (voxels) of the `matching.cost_volume` that the network reads beside the similarity's gradient; empty: it
-        reads the two images, as in the paper.
+        Reach (voxels) of the `matching.cost_volume` that the network reads beside the gradients; empty: it reads the
+        two images, as in the paper.
     passes : int
     training_passes : int
         Those of a training step. The weights are the same in all, so that a network trained with fewer, which is
@@ -128,10 +134,11 @@ class RegistrationUNet(nn.Module):
     halvings : int
         How often the images are halved before the network looks at them. On a fine grid the work is that of a coarser
         one, but for the last up-sampling.
-    similarity : str, as `losses.similarity_to` takes it
     symmetric : bool
-        When it is not being trained, it looks both ways in each pass, fixed to moving and back, and takes half the
-        difference: the transform of the swapped pair is then the inverse one.
+        It looks both ways in each pass, fixed to moving and back, and takes half the difference: the transform of the
+        swapped pair is then the inverse one. In training each pass looks one way, drawn at random, which is quicker.
+    mirrored : bool
+        When it is not being trained, it looks at the pair's mirror image, left to right, as well, and takes the mean.
     """
 
     # group norm's gradient takes 20 times as long channels last (torch 2.13, CPU)
@@ -139,15 +146,15 @@ class RegistrationUNet(nn.Module):
     output_layers = ("flow",)
 
     def __init__(
-        self, features, dropout, integration_steps, instance_norm, search, passes, training_passes, halvings,
-        similarity, symmetric,
+        self, features, dropout, integration_steps, instance_norm, search, passes, training_passes, halvings, symmetric,
+        mirrored,
     ):  # fmt: skip
         super().__init__()
         self.integration_steps, self.search = integration_steps, search
         self.passes, self.training_passes = passes, training_passes
-        self.halvings, self.similarity, self.symmetric = halvings, similarity, symmetric
-        # costs and gradient lie on the half grid already
-        inputs, stride = (len(matching.displacements(search)) + 3, 1) if search else (2, 2)
+        self.halvings, self.symmetric, self.mirrored = halvings, symmetric, mirrored
+        # costs and gradients lie on the half grid already
+        inputs, stride = (len(matching.displacements(search)) + 2 * 3, 1) if search else (2, 2)
 
         def layer(before, after, stride=1):
             return _convolution(before, after, stride, instance_norm)
@@ -165,36 +172,32 @@ class RegistrationUNet(nn.Module):
         self.flow = Flow(features[0])
 
     def _matches_of(self, fixed, moving):
-        """A function of the velocity: matching costs and the similarity's gradient of the pair as warped so far.
+        """A function of the velocity: matching costs and the similarities' gradients of the pair as warped so far.
 
-        Both are on the half grid; the costs are 0 outside the brain's box, and in the brain what they would be without
-        one; the gradient is scaled to deviation 1.
+        All are on the half grid; the costs are 0 outside the brain's box, and in the brain what they would be without
+        one; the gradients are scaled to deviation 1.
         """
         # as far as a voxel's costs look: descriptors, displacements, and the neighbours on the half grid
         box = brain_box(fixed, losses.REACH + max(self.search) + 2, step=2)
         origin, half = [side.start for side in box], [slice(side.start // 2, side.stop // 2) for side in box]
         fixed = fixed[(..., *box)]
         mask, target = (fixed > 0).float(), losses.mind(fixed)
-        similarity = None if self.similarity == "mind" else losses.similarity_to(self.similarity, fixed, mask)
-
-        def compare(warped):
-            """The similarity, and the warped image's descriptors, which MIND's has in passing."""
-            if similarity is None:
-                return losses.mind_distance(warped, target, mask)
-            return similarity(warped), losses.mind(warped.detach())
+        information = losses.similarity_to("mi", fixed, mask)
 
         def matches(velocity):
             with torch.autocast(velocity.device.type, enabled=False):
                 with torch.enable_grad():
                     velocity = velocity.detach().requires_grad_()
                     warped = warp.warp(moving, self._doubled(velocity)[(..., *box)], origin=origin)
-                    loss, descriptors = compare(warped)
-                    (gradient,) = torch.autograd.grad(loss, velocity)
+                    distance, descriptors = losses.mind_distance(warped, target, mask)
+                    gradients = [
+                        torch.autograd.grad(loss, velocity, retain_graph=True)[0]
+                        for loss in (distance, information(warped))
+                    ]
                 costs = matching.cost_volume(target, descriptors, self.search)
-                read = velocity.new_zeros(len(costs), costs.shape[1] + 3, *velocity.shape[2:])
-                read[(slice(None), slice(-3), *half)] = costs
-                read[:, -3:] = gradient / gradient.std().clamp(min=1e-12)
-                return read
+                spread = velocity.new_zeros(*costs.shape[:2], *velocity.shape[2:])
+                spread[(..., *half)] = costs
+                return torch.cat([spread, *(each / each.std().clamp(min=1e-12) for each in gradients)], dim=1)
 
         return matches
 
@@ -218,14 +221,25 @@ class RegistrationUNet(nn.Module):
         """Velocity (B, 3, U, V, W) in voxels of its own grid, half of the one that the network looks at."""
         for _ in range(self.halvings):
             fixed, moving = _halved(fixed), _halved(moving)
-        look_at = self._matches_of if self.search else self._images_of
-        looks = [(1, look_at(fixed, moving))]
-        if self.symmetric and not self.training:
-            looks.append((-1, look_at(moving, fixed)))
+        looks = self._looks(fixed, moving)
+        if self.mirrored and not self.training:
+            mirrored = self._looks(fixed.flip(2), moving.flip(2))
+            looks += [lambda velocity, look=look: _mirror(look(_mirror(velocity))) for look in mirrored]
         velocity = fixed.new_zeros(len(fixed), 3, *(side // 2 for side in fixed.shape[2:]))
         for _ in range(self.training_passes if self.training else self.passes):
-            velocity = velocity + sum(way * self._update(look(way * velocity)) for way, look in looks) / len(looks)
+            taken = [looks[int(torch.randint(len(looks), ()))]] if self.training else looks
+            velocity = velocity + sum(look(velocity) for look in taken) / len(taken)
         return velocity
+
+    def _looks(self, fixed, moving):
+        """Functions of the velocity, one for each way the pair is looked at: what a look adds to it."""
+
+        def look(way, read):
+            return lambda velocity: way * self._update(read(way * velocity))
+
+        look_at = self._matches_of if self.search else self._images_of
+        ways = [(1, fixed, moving), (-1, moving, fixed)] if self.symmetric else [(1, fixed, moving)]
+        return [look(way, look_at(*images)) for way, *images in ways]
 
     def _doubled(self, velocity, times=1):
         """Displacement on a grid that is twice as fine as the velocity's, so many times."""
@@ -249,6 +263,6 @@ def build(options):
         return VoxelMorph(options["encoder"], options["decoder"])
     keys = (
         "features", "dropout", "integration_steps", "instance_norm", "search", "passes", "training_passes", "halvings",
-        "similarity", "symmetric",
+        "symmetric", "mirrored",
     )  # fmt: skip
     return RegistrationUNet(*(options[key] for key in keys))
