@@ -7,6 +7,7 @@ import torch.nn.functional as functional
 
 from ganreg.register import losses
 from ganreg.segment.losses import soft_dice_loss
+from ganreg.spatial import warp
 
 
 @pytest.fixture
@@ -144,6 +145,25 @@ def test_soft_dice_loss_is_0_for_equal_maps_and_1_for_disjoint_ones():
     second[:, 0, 2:] = 1
     # the structure absent from both does not count
     assert soft_dice_loss(first, second) == 1
+
+
+def test_dice_loss_of_warped_labels_is_that_of_one_hot_volumes_warped_one_by_one():
+    generator = torch.Generator().manual_seed(2)
+    blocks = torch.randint(0, 7, (1, 1, 5, 5, 5), generator=generator).float()
+    moving = functional.interpolate(blocks, scale_factor=3.0).byte()
+    origin, structures = (2, 1, 3), torch.tensor([6, 2, 3, 5])
+    fixed = moving.roll(1, dims=3)[..., 2:13, 1:15, 3:12]
+    # up to half the grid: some places lie outside it
+    displacement = (torch.randn(1, 3, *fixed.shape[2:], generator=generator) * 3).requires_grad_()
+
+    def one_hot(labels):
+        return (labels == structures.view(1, -1, 1, 1, 1)).float()
+
+    expected = soft_dice_loss(warp.warp(one_hot(moving), displacement, origin=origin), one_hot(fixed))
+    found = losses.warped_dice_loss(moving, fixed, displacement, origin, structures)
+    torch.testing.assert_close(found, expected)
+    gradients = [torch.autograd.grad(loss, displacement)[0] for loss in (found, expected)]
+    torch.testing.assert_close(*gradients)
 
 
 def test_soft_dice_loss_of_no_structure_at_all_is_nothing_rather_than_nan():

@@ -15,15 +15,9 @@ from ganreg.preprocess.subjects import Subjects
 from ganreg.progress import mark_of
 from ganreg.register import dataset, losses, networks
 from ganreg.register.refine import refine
-from ganreg.segment.losses import soft_dice_loss
 from ganreg.spatial import transform_file, warp
 from ganreg.spatial.box import brain_box
 from ganreg.split import folds
-
-
-def _one_hot(dseg, numbers):
-    """Memberships (B, K, X, Y, Z) of K label numbers from labels (B, 1, X, Y, Z)."""
-    return (dseg == numbers.to(dseg).view(1, -1, 1, 1, 1)).float()
 
 
 def loss_function(options, count):
@@ -59,9 +53,8 @@ def loss_function(options, count):
                 numbers = 1 + (
                     torch.randperm(count)[: options["dice_structures"]] if model.training else torch.arange(count)
                 )
-                moved = warp.warp(_one_hot(batch["moving_labels"], numbers), cropped, origin=origin)
-                wanted = _one_hot(batch["fixed_labels"][(..., *box)], numbers)
-                loss = loss + options["dice"] * soft_dice_loss(moved, wanted)
+                labels = batch["moving_labels"], batch["fixed_labels"][(..., *box)]
+                loss = loss + options["dice"] * losses.warped_dice_loss(*labels, cropped, origin, numbers)
         return loss, displacement
 
     return loss_of

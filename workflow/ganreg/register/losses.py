@@ -206,6 +206,48 @@ def _negative_mutual_information(fixed, mask):
     return loss
 
 
+def warped_dice_loss(moving, fixed, displacement, origin, structures):
+    """1 - mean soft Dice of structures, each warped linearly, over those present in either label map; 0 where none is.
+
+    That of `segment.losses.soft_dice_loss` on one-hot volumes that are warped one by one, but in the time that two or
+    three of them take, however many structures there are: each corner that a voxel lies between has one label.
+
+    Parameters
+    ----------
+    moving : Tensor (1, 1, U, V, W), labels
+    fixed : Tensor (1, 1, X, Y, Z), labels
+    displacement : Tensor (1, 3, X, Y, Z), voxels
+    origin : the voxel of `moving` at which `fixed` and the displacement begin
+    structures : Tensor (K,), label numbers
+    """
+    count = len(structures)
+    # all labels that are not looked at are one more structure
+    rank_of = torch.full((int(max(moving.max(), fixed.max(), structures.max())) + 1,), count, device=moving.device)
+    rank_of[structures.to(moving.device)] = torch.arange(count, device=moving.device)
+    # around the moving labels there is nothing
+    around = functional.pad(rank_of[moving[0, 0].long()], (1,) * 6, value=count)
+    fixed = rank_of[fixed[0, 0].long()].flatten()
+    corners, shares = 0, []
+    for axis, (moved, first) in enumerate(zip(displacement[0], origin, strict=True)):
+        side = around.shape[axis]
+        places = torch.arange(moved.shape[axis], dtype=torch.float32, device=moved.device) + first + 1
+        places = (moved + places.view([-1 if dim == axis else 1 for dim in range(3)])).clamp(0, side - 1).flatten()
+        lower = places.detach().floor().clamp(max=side - 2)
+        corners = corners * side + lower.long()
+        shares.append((1 - (places - lower), places - lower))
+    around, strides = around.flatten(), around.stride()
+    volume = torch.bincount(fixed, minlength=count + 1).float()
+    overlap = torch.zeros_like(volume)
+    for ends in itertools.product((0, 1), repeat=3):
+        share = shares[0][ends[0]] * shares[1][ends[1]] * shares[2][ends[2]]
+        rank = around[corners + sum(end * stride for end, stride in zip(ends, strides, strict=True))]
+        volume = volume.index_add(0, rank, share)
+        overlap = overlap.index_add(0, rank, share * (rank == fixed))
+    volume, overlap = volume[:count], overlap[:count]
+    present = volume > 0
+    return (1 - 2 * overlap[present] / volume[present]).sum() / present.sum().clamp(min=1)
+
+
 def diffusion(displacement):
     """Mean squared forward difference of a displacement (B, 3, X, Y, Z) in voxels (Eq. 5)."""
     return sum(displacement.diff(dim=axis).square().mean() for axis in (2, 3, 4)) / 3
