@@ -26,6 +26,18 @@ def test_mind_is_between_0_and_1_with_twelve_channels(image):
     assert descriptor.max() == 1
 
 
+def test_sharpening_adds_what_neighbours_average_away_and_leaves_the_background():
+    image = torch.zeros(1, 1, 7, 7, 7)
+    image[..., 1:-1, 1:-1, 1:-1] = 2
+    image[..., 3, 3, 3] = 4.7
+    sharp = losses.sharpened(image, 3)
+    assert (sharp[image == 0] == 0).all()
+    # of 27 voxels one is 2.7 above the others: the mean is 2.1
+    assert float(sharp[..., 3, 3, 3]) == pytest.approx(4.7 + 3 * 2.6)
+    assert float(sharp[..., 3, 3, 2]) == pytest.approx(2 - 3 * 0.1)
+    assert losses.sharpened(image, 0) is image
+
+
 @pytest.mark.parametrize("name", ["mind", "mi", "ncc", "mse"])
 def test_similarity_prefers_the_aligned_image_and_has_a_finite_gradient(name):
     generator = torch.Generator().manual_seed(1)

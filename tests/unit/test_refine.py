@@ -8,8 +8,8 @@ from ganreg.register.networks import RegistrationUNet
 from ganreg.register.refine import refine
 from ganreg.spatial import warp
 
-OPTIONS = {"mutual_information": 0.03, "diffusion": 0.1, "steps": 60, "learning_rate": 0.05}
-MODEL = RegistrationUNet([4], 0.0, 5, True, [1], 1, 1, 0, symmetric=True, mirrored=False)
+OPTIONS = {"sharpening": 0, "mutual_information": 0.03, "diffusion": 0.1, "steps": 60, "learning_rate": 0.05}
+MODEL = RegistrationUNet([4], 0.0, 5, True, [1], 1, 1, 0, symmetric=True, mirrored=False, sharpening=0)
 
 
 def image(side=24, margin=4):
@@ -19,14 +19,17 @@ def image(side=24, margin=4):
     return functional.pad(1 + texture, (margin,) * 6)
 
 
+@pytest.mark.parametrize("sharpening", [0, 3])
 @pytest.mark.parametrize("contrast", [lambda data: data, lambda data: 3 - data])
-def test_a_planted_shift_is_found_whatever_the_contrast(contrast):
+def test_a_planted_shift_is_found_whatever_the_contrast(contrast, sharpening):
     # fixed(x) = moving(x + shift)
     shift = torch.tensor([1.0, -0.5, 0.75]).view(1, 3, 1, 1, 1)
     moving = image()
     fixed = warp.warp(moving, shift.expand(1, 3, 24, 24, 24))
     fixed = torch.where(fixed > 0, contrast(fixed), 0)
-    velocity = refine(torch.zeros(1, 3, 12, 12, 12), MODEL.displacement, fixed, moving, OPTIONS)
+    velocity = refine(
+        torch.zeros(1, 3, 12, 12, 12), MODEL.displacement, fixed, moving, OPTIONS | {"sharpening": sharpening}
+    )
     found = MODEL.displacement(velocity)[..., 8:-8, 8:-8, 8:-8].mean(dim=(2, 3, 4))
     torch.testing.assert_close(found, shift.view(1, 3), atol=0.15, rtol=0)
 

@@ -34,16 +34,25 @@ def test_the_loss_in_the_brains_box_is_that_of_the_whole_grid():
         def forward(self, fixed, moving):
             return displacement
 
-    options = {"similarity": "mse", "diffusion": 0.5, "bending": 0.25, "dice": 2.0, "dice_structures": 2}
+    options = {
+        "similarity": "mse",
+        "sharpening": 1.5,
+        "diffusion": 0.5,
+        "bending": 0.25,
+        "dice": 2.0,
+        "dice_structures": 2,
+    }
     found, _ = learned.loss_function(options, 2)(Given().eval(), batch)
-    warped = warp.warp(batch["moving"], displacement)
+    # images are sharpened first, and warped then
+    fixed, moving = (losses.sharpened(batch[name], 1.5) for name in ("fixed", "moving"))
+    warped = warp.warp(moving, displacement)
     mask, numbers = batch["mask"], torch.tensor([1, 2])
     memberships = [(batch[f"{name}_labels"] == numbers.view(1, 2, 1, 1, 1)).float() for name in ("moving", "fixed")]
     # outside the box the warped labels overlap with nothing fixed, but count in their own volume
     memberships[0] = warp.warp(memberships[0], displacement)
     box = (..., *brain_box(mask, losses.REACH))
     expected = (
-        ((warped - batch["fixed"]).square() * mask).sum() / mask.sum()
+        ((warped - fixed).square() * mask).sum() / mask.sum()
         + 0.5 * losses.diffusion(displacement)
         + 0.25 * losses.bending_energy(displacement)
         + 2 * soft_dice_loss(memberships[0][box], memberships[1][box])

@@ -32,8 +32,8 @@ CONVEXADAM = {"mind_r": 1, "mind_d": 1, "grid_sp": 4, "disp_hw": 2, "grid_sp_ada
 CONVEXADAM |= {"lambda_weight": 0.5, "selected_smooth": 0}
 UNET = {
     "features": [4, 4], "dropout": 0.0, "integration_steps": 3, "instance_norm": True, "search": [1],
-    "passes": 1, "training_passes": 1, "halvings": 0, "symmetric": False, "mirrored": False, "device": "cpu",
-    "precision": "float32",
+    "passes": 1, "training_passes": 1, "halvings": 0, "symmetric": False, "mirrored": False, "sharpening": 0,
+    "device": "cpu", "precision": "float32",
 }  # fmt: skip
 VOXELMORPH = {"encoder": [4, 4], "decoder": [4, 4, 4], "device": "cpu", "precision": "float32"}
 

@@ -15,8 +15,8 @@ from ganreg.spatial import transform_file, warp
 SHAPE = (16, 16, 16)
 SETTINGS = {
     "features": [4, 8], "dropout": 0.3, "integration_steps": 3, "instance_norm": True, "search": [1],
-    "passes": 2, "training_passes": 2, "halvings": 0, "symmetric": True, "mirrored": True, "device": "cpu",
-    "precision": "float32",
+    "passes": 2, "training_passes": 2, "halvings": 0, "symmetric": True, "mirrored": True, "sharpening": 0,
+    "device": "cpu", "precision": "float32",
 }  # fmt: skip
 OPTIONS = {"settings": SETTINGS, "fixed": "T1w", "moving": "T2w", "samples": 4, "seed": 1}
 PAIRS = [

@@ -43,8 +43,9 @@ def loss_function(options, count):
         with torch.autocast(displacement.device.type, enabled=False):
             box = brain_box(batch["mask"], losses.REACH)
             cropped, origin = displacement[(..., *box)], [side.start for side in box]
-            warped = warp.warp(batch["moving"], cropped, origin=origin)
-            fixed, mask = batch["fixed"][(..., *box)], batch["mask"][(..., *box)]
+            fixed, moving = (losses.sharpened(batch[name], options["sharpening"]) for name in ("fixed", "moving"))
+            warped = warp.warp(moving, cropped, origin=origin)
+            fixed, mask = fixed[(..., *box)], batch["mask"][(..., *box)]
             loss = losses.similarity_to(options["similarity"], fixed, mask)(warped)
             loss = loss + options["diffusion"] * losses.diffusion(displacement)
             if options["bending"]:

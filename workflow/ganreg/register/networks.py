@@ -147,9 +147,10 @@ class RegistrationUNet(nn.Module):
 
     def __init__(
         self, features, dropout, integration_steps, instance_norm, search, passes, training_passes, halvings, symmetric,
-        mirrored,
+        mirrored, sharpening,
     ):  # fmt: skip
         super().__init__()
+        self.sharpening = sharpening
         self.integration_steps, self.search = integration_steps, search
         self.passes, self.training_passes = passes, training_passes
         self.halvings, self.symmetric, self.mirrored = halvings, symmetric, mirrored
@@ -180,8 +181,10 @@ class RegistrationUNet(nn.Module):
         # as far as a voxel's costs look: descriptors, displacements, and the neighbours on the half grid
         box = brain_box(fixed, losses.REACH + max(self.search) + 2, step=2)
         origin, half = [side.start for side in box], [slice(side.start // 2, side.stop // 2) for side in box]
+        mask = (fixed[(..., *box)] > 0).float()
+        fixed, moving = (losses.sharpened(image, self.sharpening) for image in (fixed, moving))
         fixed = fixed[(..., *box)]
-        mask, target = (fixed > 0).float(), losses.mind(fixed)
+        target = losses.mind(fixed)
         information = losses.similarity_to("mi", fixed, mask)
 
         def matches(velocity):
@@ -263,6 +266,6 @@ def build(options):
         return VoxelMorph(options["encoder"], options["decoder"])
     keys = (
         "features", "dropout", "integration_steps", "instance_norm", "search", "passes", "training_passes", "halvings",
-        "symmetric", "mirrored",
+        "symmetric", "mirrored", "sharpening",
     )  # fmt: skip
     return RegistrationUNet(*(options[key] for key in keys))

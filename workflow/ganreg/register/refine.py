@@ -20,13 +20,15 @@ def refine(velocity, displacement_of, fixed, moving, options):
     fixed, moving : Tensor (1, 1, X, Y, Z), preprocessed images, 0 outside the brain
     options : dict, block `refinement`
         `mutual_information`: its weight beside MIND's distance, which has 1; `diffusion`: weight of the diffusion of
-        the displacement's change; `steps`; `learning_rate` (voxels of the velocity's grid, about, a step).
+        the displacement's change; `sharpening`, of the images that are compared; `steps`; `learning_rate` (voxels of
+        the velocity's grid, about, a step).
 
     Returns
     -------
     Tensor (1, 3, U, V, W)
     """
     mask = (fixed > 0).float()
+    fixed, moving = (losses.sharpened(image, options["sharpening"]) for image in (fixed, moving))
     mind, information = (losses.similarity_to(name, fixed, mask) for name in ("mind", "mi"))
     velocity = velocity.clone().requires_grad_()
     optimiser = torch.optim.Adam([velocity], lr=options["learning_rate"])
