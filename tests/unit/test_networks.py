@@ -64,6 +64,16 @@ def test_a_pass_sees_which_way_to_go_and_what_has_been_gone(axis, root):
     assert tried[arrived[:-6].argmin()] == (0, 0, 0)
 
 
+def test_the_unet_looks_for_matches_in_sharpened_images(root):
+    # bright enough to stay above 0, where the brain is, when sharpened
+    images = [60 + torch.randn(1, 1, 32, 32, 32, generator=torch.Generator().manual_seed(seed)) for seed in (0, 1)]
+    plain, sharpening = (networks.build(configured("unet", root) | {"sharpening": amount}) for amount in (0, 3))
+    velocity = torch.zeros(1, 3, 16, 16, 16)
+    found = sharpening._matches_of(*images)(velocity)
+    torch.testing.assert_close(found, plain._matches_of(*(losses.sharpened(each, 3) for each in images))(velocity))
+    assert not torch.allclose(found, plain._matches_of(*images)(velocity), atol=1e-2)
+
+
 def test_the_swapped_pair_gets_the_inverse(root):
     torch.manual_seed(0)
     first, second = (torch.zeros(1, 1, 32, 32, 32) for _ in range(2))

@@ -4,6 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as functional
 
+from ganreg.register import losses
 from ganreg.register.networks import RegistrationUNet
 from ganreg.register.refine import refine
 from ganreg.spatial import warp
@@ -41,6 +42,15 @@ def test_a_pair_that_matches_stays_and_the_start_is_left_as_it_was():
     assert MODEL.displacement(velocity).abs().mean() < 0.06
     assert (start == 0).all()
     assert not velocity.requires_grad
+
+
+def test_what_is_compared_are_sharpened_images():
+    fixed, moving = (functional.pad(60 + torch.randn(1, 1, 16, 16, 16), (4,) * 6) for _ in range(2))
+    start, options = torch.zeros(1, 3, 12, 12, 12), OPTIONS | {"steps": 3}
+    found = refine(start, MODEL.displacement, fixed, moving, options | {"sharpening": 3})
+    sharp = (losses.sharpened(image, 3) for image in (fixed, moving))
+    torch.testing.assert_close(found, refine(start, MODEL.displacement, *sharp, options))
+    assert not torch.allclose(found, refine(start, MODEL.displacement, fixed, moving, options), atol=1e-2)
 
 
 def test_a_rough_start_is_not_smoothed_away():

@@ -28,8 +28,9 @@ def loss_function(options, count):
     Parameters
     ----------
     options : dict
-        `similarity`, and the weights `diffusion`, `bending`, `dice`; `dice_structures`: how many structures, drawn anew
-        at each training step, the Dice term looks at; when evaluated it looks at all.
+        `similarity`; `sharpening`, of the images that it compares; the weights `diffusion`, `bending`, `dice`;
+        `dice_structures`: how many structures, drawn anew at each training step, the Dice term looks at; when evaluated
+        it looks at all.
     count : int
         Number of structures.
 

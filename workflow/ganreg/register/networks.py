@@ -139,6 +139,8 @@ class RegistrationUNet(nn.Module):
         swapped pair is then the inverse one. In training each pass looks one way, drawn at random, which is quicker.
     mirrored : bool
         When it is not being trained, it looks at the pair's mirror image, left to right, as well, and takes the mean.
+    sharpening : float
+        With `search`, costs and gradients are of images that `losses.sharpened` has sharpened so much.
     """
 
     # group norm's gradient takes 20 times as long channels last (torch 2.13, CPU)
@@ -150,10 +152,10 @@ class RegistrationUNet(nn.Module):
         mirrored, sharpening,
     ):  # fmt: skip
         super().__init__()
-        self.sharpening = sharpening
         self.integration_steps, self.search = integration_steps, search
         self.passes, self.training_passes = passes, training_passes
         self.halvings, self.symmetric, self.mirrored = halvings, symmetric, mirrored
+        self.sharpening = sharpening
         # costs and gradients lie on the half grid already
         inputs, stride = (len(matching.displacements(search)) + 2 * 3, 1) if search else (2, 2)
 
