@@ -89,12 +89,22 @@ DISTRIBUTIONS = {
 }
 
 
-def try_candidate(method, changed, results):
-    """Mean Dice over the validation pairs, and seconds a pair, of one candidate."""
-    cli.set_threads(1)
-    config = yaml.safe_load((ROOT / "config.yaml").read_text())
-    task, subjects, register = config["task"], results / "preprocess", SEARCH[method][0]
-    folds = io.read_json(results / "split" / "folds.json")["folds"][:FOLDS]
+def measure(method, register, folds, task, results):
+    """Dice of a method's transforms of the validation pairs, as the workflow measures it, and seconds a pair.
+
+    Parameters
+    ----------
+    method : str
+    register : function (fixed path, moving path, output path)
+    folds : list of dict, of `split.folds`
+    task : dict, block `task`
+    results : Path
+
+    Returns
+    -------
+    dict: pairs, dice, folded_forward_percent, seconds_a_pair
+    """
+    subjects = results / "preprocess"
     folds = [{"fold": fold["fold"], "pairs": fold["validation_pairs"]} for fold in folds]
 
     def path_of(subject, ends):
@@ -109,7 +119,7 @@ def try_candidate(method, changed, results):
                     path_of(pair[role], f"desc-preproc_{modality}")
                     for role, modality in (("fixed", task["fixed"]), ("moving", task["moving"]))
                 )
-                register(*images, output, config[method] | changed)
+                register(*images, output)
                 transforms[fold["fold"], pair["pair"]] = output
         seconds = (time.perf_counter() - began) / len(transforms)
         structures = pd.read_csv(subjects / "dseg.tsv", sep="\t")
@@ -119,6 +129,18 @@ def try_candidate(method, changed, results):
     dice = long.groupby(["fold", "pair"])["dice"].mean().mean()
     folded = per_pair["folded_forward_percent"].mean()
     return {"pairs": len(transforms), "dice": dice, "folded_forward_percent": folded, "seconds_a_pair": seconds}
+
+
+def try_candidate(method, changed, results):
+    """What `measure` finds for one candidate."""
+    cli.set_threads(1)
+    config = yaml.safe_load((ROOT / "config.yaml").read_text())
+    folds = io.read_json(results / "split" / "folds.json")["folds"][:FOLDS]
+
+    def register(fixed, moving, output):
+        SEARCH[method][0](fixed, moving, output, config[method] | changed)
+
+    return measure(method, register, folds, config["task"], results)
 
 
 def main():

@@ -85,6 +85,7 @@ def test_both_voxelmorphs_differ_in_their_widths_alone(root, config, preset):
         ("greedy_nmi.metric", "NCC", "greedy_nmi: expected one of .*, found metric"),
         ("convexadam_mind.selected_smooth", 4, "expected one of 0, 3, 5, found 4"),
         ("robustness.methods", ["syn_cc"], "robustness.methods: expected some of registration.methods, found syn_cc"),
+        ("robustness.folds", 6, "robustness.folds: expected at most the 5 folds, found 6"),
         ("dicom.series", {"T1w": "t1("}, r"dicom.series.T1w: expected a regular expression, found 't1\('"),
         ("rire.series", ["mr_T3"], "rire.series.0: expected one of ct, pet, .*, found 'mr_T3'"),
         ("robustness.noise_sd", [0], "robustness.noise_sd.0: expected exclusiveMinimum 0, found 0"),

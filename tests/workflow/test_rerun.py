@@ -138,6 +138,7 @@ CHANGED_VALUES = {
     "no patients": ({"patients.dataset": None}, {"plot_rulegraph"}),
     "samples of the uncertainty": ({"uncertainty.samples": 4}, UNCERTAINTY),
     "a level of noise": ({"robustness.noise_sd": [2]}, ROBUSTNESS),
+    "robustness in all folds": ({"robustness.folds": None}, ROBUSTNESS),
     "robustness of no method": ({"robustness.methods": []}, {"plot_rulegraph"}),
     # as an unordered set of values, nothing would have changed
     "two swapped weights of a loss": (

@@ -182,6 +182,9 @@ def validate(config, schema_path):
         raise InputError(f"config: split.training_sizes: expected {missing} among registration.methods, found none")
     if strangers := [each for each in config["robustness"]["methods"] if each not in registration["methods"]]:
         raise InputError(f"config: robustness.methods: expected some of registration.methods, found {strangers[0]}")
+    if (config["robustness"]["folds"] or 1) > config["split"]["folds"]:
+        expected, found = config["split"]["folds"], config["robustness"]["folds"]
+        raise InputError(f"config: robustness.folds: expected at most the {expected} folds, found {found}")
     if config["dataset"] == "bids":
         _validate_bids(config)
     _validate_patients(config)

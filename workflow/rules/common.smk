@@ -278,7 +278,8 @@ def patient_transforms(method):
 
 def degraded_transforms(wildcards):
     """Folders with a method's transforms of the degraded pairs."""
-    return transforms_of(wildcards.method, FOLDS, "<results>/robustness/transforms", CONDITIONS)
+    folds = FOLDS[: config["robustness"]["folds"]]
+    return transforms_of(wildcards.method, folds, "<results>/robustness/transforms", CONDITIONS)
 
 
 def weights_of(wildcards):

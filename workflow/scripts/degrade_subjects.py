@@ -13,7 +13,8 @@ def main(argv=None):
     args = parser.parse_args(argv)
     options = args.options
     content = io.read_json(args.folds)
-    pairs = [pair for fold in content["folds"] for pair in fold["pairs"]]
+    folds = content["folds"][: options["folds"]]
+    pairs = [pair for fold in folds for pair in fold["pairs"]]
     image_name, labels_name = f"desc-preproc_{options['moving']}.nii.gz", "res-evaluation_dseg.nii.gz"
     with io.atomic(args.output_subjects) as folder:
 
@@ -37,7 +38,7 @@ def main(argv=None):
                 degraded = degrade.degrade(kind, level, rng, data, image.affine, structures, labels.affine)
                 io.save(path(folder, subject + suffix, image_name), degraded[0], image.affine)
                 io.save(path(folder, subject + suffix, labels_name), degraded[1], labels.affine, np.uint8)
-    io.write_json(args.output_folds, {**content, "folds": degrade.degraded_folds(content["folds"], options)})
+    io.write_json(args.output_folds, {**content, "folds": degrade.degraded_folds(folds, options)})
 
 
 if __name__ == "__main__":
