@@ -60,7 +60,7 @@ def main():
     count = int((structures["name"] != REST).sum())
     unet = config["unet"] | preset["unet"] | {"dice_structures": count}
     known = {"date": datetime.date.today(), "data": args.name, "task": f"{args.moving} to {task['fixed']}"}
-    lines = pd.read_csv(args.output, comment="#").to_dict("records") if args.output.exists() else []
+    lines = pd.read_csv(args.output).to_dict("records") if args.output.exists() else []
 
     def add(method, trained, sharpening, registers):
         found = [
