@@ -10,7 +10,7 @@ RESULTS = $(or $(shell sed -n 's/^  results: *\([^ ]*\).*/\1/p' config.yaml),res
 SMOKE := --configfile presets/smoke.yaml
 NIFTYREG := niftyreg==1.5.70rc1
 
-.PHONY: help run demo reproduce figures data bench bench-speed test test-chaos test-slurm test-conda lint setup lock clean
+.PHONY: help run demo reproduce figures data bench bench-speed config test test-chaos test-slurm test-conda lint setup lock clean
 
 help:
 	@echo "make run      the main job: the simulated cohort of config.yaml, five folds, all methods, the report"
@@ -24,7 +24,8 @@ help:
 	@echo "make test-chaos   a small run killed at KILLS random moments ends in the same tables as one that was not"
 	@echo "make test-slurm   the smoke preset through profiles/slurm on a SLURM of its own (root: installs Debian's packages)"
 	@echo "make test-conda   the smoke preset with --use-conda and a stand-in for conda: are the environments complete?"
-	@echo "make lint     lint alone"
+	@echo "make lint     lint and types alone"
+	@echo "make config   the configuration's files anew from the typed models, and the documentation's tables"
 	@echo "make setup    .venv with everything pinned, NiftyReg included"
 	@echo "make lock     requirements.txt anew from requirements.in"
 	@echo "Afterwards: .venv/bin/snakemake --cores N works by hand."
@@ -40,30 +41,36 @@ demo: setup
 
 reproduce: setup benchmarks/reference/table1.csv
 	@$(BIN)/snakemake --cores $(CORES) --quiet rules --config pathvars='{"results": "results/reproduced"}'
-	@PYTHONPATH=workflow $(BIN)/python workflow/scripts/compare_tables.py --results results/reproduced --reference benchmarks/reference
+	@$(BIN)/python workflow/scripts/compare_tables.py --results results/reproduced --reference benchmarks/reference
 
 figures: setup
 	@$(BIN)/snakemake --cores $(CORES) --quiet rules -- figures tables
 
 data: setup
 	@echo "Progress: tail -F results/logs/get_$(DATA).log"
-	@$(BIN)/snakemake --cores $(CORES) --quiet rules --config dataset=embedded patients='{"dataset": "simulated"}' -- get_$(DATA)
+	@$(BIN)/snakemake --cores $(CORES) --quiet rules --config dataset=embedded external='{"dataset": "simulated"}' -- get_$(DATA)
 
 bench: setup
 	@$(BIN)/snakemake --configfile presets/bench.yaml --cores $(CORES) --quiet rules
 	@$(BIN)/python workflow/scripts/print_headline.py --results results/bench
 
 bench-speed: setup
-	@PYTHONPATH=workflow $(BIN)/python benchmarks/registration_speed.py
+	@$(BIN)/python benchmarks/registration_speed.py
+
+config: setup
+	@$(BIN)/python workflow/scripts/write_configuration.py
 
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check .
+	$(BIN)/mypy
 	$(BIN)/snakemake --lint
 
+# unit tests and the docstrings' examples side by side, with coverage; then those that run the workflow on all cores
 test: lint
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --cov --doctest-modules workflow/ganreg tests/unit
+	$(BIN)/pytest tests/workflow tests/end_to_end
 
 test-chaos: setup
 	@$(BIN)/python tests/chaos/kill.py --kills $(KILLS)
@@ -82,6 +89,7 @@ setup: .venv/.complete .venv/.niftyreg
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "error: Python: expected the modules venv and ensurepip, found none: install the package python3-venv" >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 # NiftyReg is built from source with the pinned cmake and ninja; without a compiler everything else still runs.

@@ -4,6 +4,9 @@ min_version("9.27")
 
 
 configfile: "config.yaml"
+configfile: "config/data.yaml"
+configfile: "config/networks.yaml"
+configfile: "config/tools.yaml"
 
 
 pathvars:
@@ -22,6 +25,8 @@ rule all:
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/options.smk"
+include: "workflow/rules/drawings.smk"
 include: "workflow/rules/get.smk"
 include: "workflow/rules/preprocess.smk"
 include: "workflow/rules/split.smk"
@@ -29,4 +34,5 @@ include: "workflow/rules/segment.smk"
 include: "workflow/rules/synthesize.smk"
 include: "workflow/rules/register.smk"
 include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"

@@ -1,6 +1,6 @@
 """Dice of the extracted brains of real subjects against their labels, in a BIDS folder such as IXI's at 2 mm.
 
-PYTHONPATH=workflow .venv/bin/python benchmarks/brain_extraction.py --root PATH_TO_IXI
+.venv/bin/python benchmarks/brain_extraction.py --root PATH_TO_IXI
 """
 
 import argparse
@@ -10,22 +10,23 @@ import numpy as np
 import pandas as pd
 
 from ganreg import cli, io
-from ganreg.evaluate import overlap
-from ganreg.get import bids
+from ganreg.get.bids import find_subjects
+from ganreg.get.settings import Bids
 from ganreg.preprocess import extract
+from ganreg.volumes import bids, overlap
 
-IMAGE = "sub-{subject}/anat/sub-{subject}_{modality}.nii.gz"
-LABELS = "derivatives/dlmuse/sub-{subject}/anat/sub-{subject}_dseg.nii.gz"
+IMAGE = Bids().image
+LABELS = bids.stem("derivatives/dlmuse", "{subject}") + bids.DSEG
 OUTPUT = Path(__file__).with_suffix(".csv")
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--root", type=Path, required=True)
     parser.add_argument("--labels", default=LABELS, help="pattern of labels that cover the brain")
     args = parser.parse_args()
     rows = []
-    for subject in bids.find_subjects(args.root, IMAGE, "T1w"):
+    for subject in find_subjects(args.root, IMAGE, "T1w"):
         path = args.root / IMAGE.format(subject=subject, modality="T1w")
         image, labels = io.load_image(path), io.load_labels(args.root / args.labels.format(subject=subject))
         mask, reference = extract.brain_mask(image, path), np.asarray(labels.dataobj) > 0

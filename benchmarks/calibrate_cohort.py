@@ -1,6 +1,6 @@
 """Compare the embedded cohort with real IXI subjects: T1w to T1w, 2 mm, affine first, all labels, four methods.
 
-    PYTHONPATH=workflow python benchmarks/calibrate_cohort.py --config config.yaml --real PATH_TO_BIDS --pairs 3
+    .venv/bin/python benchmarks/calibrate_cohort.py --real PATH_TO_BIDS --pairs 3
 
 Prints the mean Dice at the start and after SyN (Mattes), NiftyReg (NMI, 5 mm) and ConvexAdam-MIND on a cycle of
 subjects, for the simulated cohort with the configuration's values and for the real one side by side, and writes
@@ -9,58 +9,66 @@ benchmarks/cohort_calibration.csv. Without `--real` only the simulated column is
 
 import argparse
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pandas as pd
 import SimpleITK as sitk
 import torch
-import yaml
 
-from ganreg import cli, io, syn
-from ganreg.evaluate import overlap
-from ganreg.get import cohort, template
-from ganreg.preprocess import align, labels, normalize, resample
-from ganreg.register import convexadam, niftyreg
+from ganreg import cli, io
+from ganreg.configuration import load_project
+from ganreg.get import template
+from ganreg.preprocess import align, resample
+from ganreg.simulate import cohort
+from ganreg.simulate.settings import Anatomy
 from ganreg.spatial import warp
 from ganreg.spatial.points import displacement_on
+from ganreg.tools import ants, convexadam, niftyreg
+from ganreg.volumes import bids, labels, normalize, overlap
 
 SPACING, SHAPE = 2.0, (96, 96, 96)
 LEAST_VOXELS = 20
-SYN = {"metric": "mattes", "sampling": 32, "iterations": [100, 70, 50, 20], "gradient_step": 0.2}
-SYN |= {"flow_sigma": 3, "total_sigma": 0}
-NIFTYREG = {"similarity": "nmi", "spacing_mm": 5, "bending_energy": 0.001, "iterations": 150, "levels": 3, "threads": 2}
+SYN = ants.Syn(metric="mattes", sampling=32, iterations=[100, 70, 50, 20])
+NIFTYREG = niftyreg.Niftyreg(similarity="nmi", spacing_mm=5, levels=3, threads=2)
 # the package's defaults
-CONVEX_ADAM = {"mind_r": 1, "mind_d": 2, "grid_sp": 6, "disp_hw": 4, "grid_sp_adam": 2, "selected_niter": 80}
-CONVEX_ADAM |= {"lambda_weight": 1.25, "selected_smooth": 0}
+CONVEX_ADAM = convexadam.Convexadam(grid_sp=6, disp_hw=4, grid_sp_adam=2, lambda_weight=1.25)
+ROOT = Path(__file__).resolve().parents[1]
+
+# name, T1w image, brain mask, labels
+Given = tuple[str, nib.Nifti1Image, np.ndarray, np.ndarray]
+# name -> path of the image, labels
+Prepared = dict[str, tuple[Path, np.ndarray]]
 
 
-def simulated(options, atlas, atlas_affine, count):
+def simulated(anatomy: Anatomy, atlas: dict[str, np.ndarray], atlas_affine: np.ndarray, count: int) -> Iterator[Given]:
     """Yield name, T1w image, mask and labels of simulated subjects."""
     for number in range(1, count + 1):
-        subject = cohort.simulate_subject(atlas, atlas_affine, number, options)
-        image = io.nib.Nifti1Image(subject.images["T1w"].astype(np.float32), subject.image_affines["T1w"])
+        subject = cohort.simulate_subject(atlas, atlas_affine, number, anatomy)
+        image = nib.Nifti1Image(subject.images["T1w"].astype(np.float32), subject.image_affines["T1w"])
         yield f"{number:02d}", image, subject.mask, subject.labels.astype(np.int32)
 
 
-def real(root, count):
+def real(root: Path, count: int) -> Iterator[Given]:
     """Yield name, T1w image, mask and labels of the first subjects of a BIDS folder with DLMUSE labels."""
-    for folder in sorted(root.glob("sub-*"))[:count]:
-        name = folder.name
-        image = io.load_image(folder / "anat" / f"{name}_T1w.nii.gz")
-        dseg = io.load_labels(root / "derivatives" / "dlmuse" / name / "anat" / f"{name}_dseg.nii.gz")
-        data = np.asarray(dseg.dataobj)
-        yield name.removeprefix("sub-"), image, labels.brain_mask(data), data
+    for name in bids.subjects_in(root)[:count]:
+        image = io.load_image(bids.path(root, name, bids.raw("T1w")))
+        data = np.asarray(io.load_labels(bids.path(root / "derivatives" / "dlmuse", name, bids.DSEG)).dataobj)
+        yield name, image, labels.brain_mask(data), data
 
 
-def prepare(subjects, atlas, atlas_affine, folder):
-    """Align, normalise and resample; write the images and return name -> (image path, labels)."""
+def prepare(
+    subjects: Iterable[Given], atlas: dict[str, np.ndarray], atlas_affine: np.ndarray, folder: Path
+) -> Prepared:
+    """Align, normalize and resample; write the images and return name -> (image path, labels)."""
     affine = resample.grid_affine(atlas["mask"], atlas_affine, SHAPE, SPACING)
     prepared = {}
     for name, image, mask, dseg in subjects:
         to_subject = align.align_affine(atlas["T1w"], atlas_affine, image, mask, name)
         scores = normalize.zscore(np.asarray(image.dataobj), mask, name)
-        data = resample.resample_image(io.nib.Nifti1Image(scores, image.affine), to_subject, SHAPE, affine)
+        data = resample.resample_image(nib.Nifti1Image(scores, image.affine), to_subject, SHAPE, affine)
         inside = resample.resample_labels(mask.astype(np.int32), image.affine, to_subject, SHAPE, affine) > 0
         path = folder / f"{name}.nii.gz"
         io.save(path, np.where(inside, data, 0), affine)
@@ -69,20 +77,20 @@ def prepare(subjects, atlas, atlas_affine, folder):
 
 
 METHODS = {
-    "SyN (Mattes)": lambda fixed, moving, output: syn.register(fixed, moving, output, SYN),
+    "SyN (Mattes)": lambda fixed, moving, output: ants.register(fixed, moving, output, SYN),
     "NiftyReg (NMI)": lambda fixed, moving, output: niftyreg.register(fixed, moving, output, NIFTYREG),
     "ConvexAdam": lambda fixed, moving, output: convexadam.register(fixed, moving, output, CONVEX_ADAM),
 }
 
 
-def score(fixed, moving, displacement):
+def score(fixed: np.ndarray, moving: np.ndarray, displacement: torch.Tensor) -> float:
     """Mean Dice over the labels that have at least `LEAST_VOXELS` voxels in both maps before the warp."""
     sizes = [np.bincount(dseg.ravel(), minlength=256)[1:] for dseg in (fixed, moving)]
     warped = warp.warp_labels(torch.from_numpy(moving), displacement).numpy()
     return np.nanmean(overlap.dice(fixed, warped, 255)[(sizes[0] >= LEAST_VOXELS) & (sizes[1] >= LEAST_VOXELS)])
 
 
-def measure(prepared, folder, source):
+def measure(prepared: Prepared, folder: Path, source: str) -> pd.DataFrame:
     """Mean Dice of each method over a cycle of the subjects."""
     names = list(prepared)
     rows = []
@@ -99,18 +107,16 @@ def measure(prepared, folder, source):
     return pd.DataFrame(rows).groupby("method", sort=False).mean().add_prefix(f"{source}_")
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--config", type=Path, default=Path("config.yaml"))
     parser.add_argument("--real", type=Path, help="BIDS folder with T1w images and DLMUSE labels")
     parser.add_argument("--pairs", type=int, default=3)
     parser.add_argument("--output", type=Path, default=Path("benchmarks/cohort_calibration.csv"))
     args = parser.parse_args()
     cli.set_threads(2)
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
-    options = yaml.safe_load(args.config.read_text())["cohort"]
     atlas, atlas_affine = template.load_template(template.icbm152_files())
-    sources = {"simulated": simulated(options, atlas, atlas_affine, args.pairs)}
+    sources = {"simulated": simulated(load_project(ROOT).cohort, atlas, atlas_affine, args.pairs)}
     if args.real:
         sources["real"] = real(args.real, args.pairs)
     columns = []

@@ -2,8 +2,8 @@
 
     .venv/bin/python benchmarks/dry_run.py
 
-Writes benchmarks/dry_run.csv. The subjects are empty files: planning looks at names and times alone. Without RIRE's
-patients; a fifth of the subjects are for validation, as in the preset.
+Writes benchmarks/dry_run.csv. The subjects are empty files: planning looks at names and times alone. Without the
+second data set; a fifth of the subjects are for validation, as in the preset.
 """
 
 import json
@@ -39,7 +39,7 @@ def plan(count, folder):
     overlay = {
         "pathvars": {"results": str(folder / "results")},
         "bids": {"root": str(root)},
-        "patients": {"dataset": None},
+        "external": {"dataset": None},
         "split": {"validation_subjects": count // 5},
     }
     (folder / "overlay.json").write_text(json.dumps(overlay))

@@ -1,6 +1,6 @@
 """What could tell where a registration is wrong? Rank correlation of the true error with all that is known of a pair.
 
-    PYTHONPATH=workflow python benchmarks/error_predictors.py results unet_proposed
+    .venv/bin/python benchmarks/error_predictors.py results unet_proposed
 
 For each test pair of a finished run with `uncertainty.method`, inside the fixed brain on the working grid: Spearman's
 correlation of the length of the true error (the simulated cohort's fields) with the standard deviation of the dropout
@@ -19,22 +19,24 @@ import torch
 from scipy import ndimage
 
 from ganreg import io
-from ganreg.evaluate import pairs
+from ganreg.evaluate.truth import TrueField, true_errors
 from ganreg.evaluate.uncertainty import spearman
-from ganreg.preprocess.subjects import Subjects
-from ganreg.register import losses
+from ganreg.register import mind
 from ganreg.register.sampled import file_of
 from ganreg.spatial import warp
 from ganreg.spatial.points import displacement_on
+from ganreg.volumes.subjects import Subjects
 
 ROOT = Path(__file__).resolve().parents[1]
 # voxels, of what is smoothed or differentiated
 SIGMA = 1
 
 
-def known(fixed, moving, displacement, deviation, mask):
+def known(
+    fixed: torch.Tensor, moving: torch.Tensor, displacement: torch.Tensor, deviation: np.ndarray, mask: np.ndarray
+) -> dict[str, np.ndarray]:
     """Predictors that take no truth, by name: arrays (X, Y, Z) from tensors (1, 1, X, Y, Z) and (1, 3, X, Y, Z)."""
-    descriptors = losses.mind(fixed), losses.mind(warp.warp(moving, displacement))
+    descriptors = mind.descriptors(fixed), mind.descriptors(warp.warp(moving, displacement))
     mismatch = (descriptors[0] - descriptors[1]).square().mean(dim=1)[0].numpy()
     return {
         "standard deviation of the samples": deviation,
@@ -47,13 +49,13 @@ def known(fixed, moving, displacement, deviation, mask):
     }
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("results", type=Path, help="folder of a finished run on the simulated cohort, T2w to T1w")
     parser.add_argument("method", help="its uncertainty.method")
     args = parser.parse_args()
     subjects = Subjects(args.results / "preprocess", ["T1w", "T2w"])
-    truth = pairs.true_field(args.results / "preprocess", args.results / "bids/derivatives/truth")
+    truth = TrueField(args.results / "preprocess", args.results / "bids/derivatives/truth")
     found, errors, masks = {}, {}, {}
     for fold in io.read_json(args.results / "split/folds.json")["folds"]:
         for pair in fold["pairs"]:
@@ -65,13 +67,13 @@ def main():
             variance = io.load(file_of(args.results / "uncertainty" / folder, name, "variance"))
             of = [mask, subjects.affine, truth, pair]
             errors[name] = np.full(mask.shape, np.nan)
-            errors[name][mask] = pairs.true_errors(displacement, *of)
+            errors[name][mask] = true_errors(displacement, *of)
             masks[name] = mask
             predictors = known(
                 fixed["T1w"][None], moving["T2w"][None], displacement, np.sqrt(np.asarray(variance.dataobj)), mask
             )
             found[name] = {key: spearman(value[mask], errors[name][mask]) for key, value in predictors.items()}
-            start = pairs.true_errors(torch.zeros_like(displacement), *of)
+            start = true_errors(torch.zeros_like(displacement), *of)
             found[name]["with the truth: error at the start"] = spearman(start, errors[name][mask])
     for name, mask in masks.items():
         others = np.stack([errors[other] for other in errors if other != name])

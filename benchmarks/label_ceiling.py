@@ -1,12 +1,12 @@
 """The most that segmentation and registration can reach on the embedded cohort: Dice without the parcels' own jitter.
 
-    PYTHONPATH=workflow python benchmarks/label_ceiling.py results
+    .venv/bin/python benchmarks/label_ceiling.py results
 
 Each subject is simulated again with `cohort.parcellation` at 0, so that the boundaries between parcels follow the
-anatomy exactly; its labels are brought onto the grids of `config.yaml` with the alignment that the run in the folder
-found, and compared with the run's. What differs is drawn at random for each subject and shows in no image, so that
-nothing that reads images can know it. Beside it the affine atlas: the template's labels on the same grid. Prints the
-mean Dice over structures and subjects.
+anatomy exactly; its labels are brought onto the grids of the run in the folder, with the alignment that it found, and
+compared with the run's. What differs is drawn at random for each subject and shows in no image, so that nothing that
+reads images can know it. Beside it the affine atlas: the template's labels on the same grid. Prints the mean Dice over
+structures and subjects.
 """
 
 import argparse
@@ -14,39 +14,41 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import yaml
 
 from ganreg import io
-from ganreg.evaluate import overlap
-from ganreg.get import cohort, template
-from ganreg.preprocess import labels, resample
-from ganreg.preprocess.labels import REST
+from ganreg.configuration import load_project
+from ganreg.get import template
+from ganreg.preprocess import resample
+from ganreg.simulate import cohort
 from ganreg.spatial import itk
+from ganreg.volumes import bids, labels, overlap
 
 ROOT = Path(__file__).resolve().parents[1]
-GRIDS = {"working grid": "", "evaluation grid": "res-evaluation_"}
+GRIDS = {"working grid": bids.DSEG, "evaluation grid": bids.EVALUATION_DSEG}
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("results", type=Path, help="results folder of a finished run of the default configuration")
     folder = parser.parse_args().results
-    options = yaml.safe_load((ROOT / "config.yaml").read_text())["cohort"]
-    exact = {**options, "parcellation": [{**field, "sd": 0} for field in options["parcellation"]]}
-    files = {name: folder / "template" / f"template_{name}.nii.gz" for name in ("T1w", "T2w", "mask", "dseg")}
-    volumes, affine = template.load_template(files)
+    settings = load_project(ROOT).cohort
+    exact = settings.model_copy(
+        update={"parcellation": [scale.model_copy(update={"sd": 0}) for scale in settings.parcellation]}
+    )
+    volumes, affine = template.load_template(template.files_in(folder / "template", "T1w", "T2w", "mask", "dseg"))
     table = labels.read_table(ROOT / "resources/labels/cerebra.tsv")
     structures = pd.read_csv(folder / "preprocess/dseg.tsv", sep="\t")
-    scored = structures.loc[structures["name"] != REST, "index"] - 1
+    scored = [index - 1 for index, _ in labels.measured(structures)]
     found = {(grid, what): [] for grid in GRIDS for what in ("ceiling", "affine atlas")}
-    for number in range(1, options["subjects"] + 1):
-        anat = folder / "preprocess" / f"sub-{number:02}" / "anat"
-        transform = itk.to_transform(np.loadtxt(anat / f"sub-{number:02}_from-template_to-T1w_xfm.txt"))
+    for number in range(1, settings.subjects + 1):
+        name = f"{number:02}"
+        matrix = bids.path(folder / "preprocess", name, bids.linear("template", "T1w"))
+        transform = itk.to_transform(np.loadtxt(matrix))
         subject = cohort.simulate_subject(volumes, affine, number, exact)
         native = labels.to_structures(subject.labels, table, subject.mask)
         atlas = labels.to_structures(volumes["dseg"], table, volumes["mask"] > 0)
-        for grid, entity in GRIDS.items():
-            reference = io.load_labels(anat / f"sub-{number:02}_{entity}dseg.nii.gz")
+        for grid, dseg in GRIDS.items():
+            reference = io.load_labels(bids.path(folder / "preprocess", name, dseg))
             wanted, where = np.asarray(reference.dataobj), (reference.shape, reference.affine)
             maps = {
                 "ceiling": resample.resample_labels(native, subject.image_affines["T1w"], transform, *where),

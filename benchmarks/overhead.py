@@ -1,6 +1,6 @@
 """What Snakemake and the start of processes cost in a finished run: the cores' idle time, and each job's imports.
 
-    PYTHONPATH=workflow .venv/bin/python benchmarks/overhead.py --run . --cores 2
+    .venv/bin/python benchmarks/overhead.py --run . --cores 2
 
 `--run` is the folder in which a run from scratch has come to its end: Snakemake's records there say when each job began
 and ended. A job's start is the processor time of its script until the arguments are parsed, measured here.

@@ -1,6 +1,6 @@
 """Seconds and peak memory of registering one pair: classical programs, MONAI's VoxelMorph, and the registration U-Net.
 
-    PYTHONPATH=workflow python benchmarks/registration_speed.py
+    .venv/bin/python benchmarks/registration_speed.py
 
 The pair is the ICBM-152 T1w average and a deformed copy of the T2w average, on the grids of presets/paper.yaml and of
 presets/bench.yaml. Each line is measured in a process of its own, so that peak memory, libraries included, is its own:
@@ -8,8 +8,8 @@ presets/bench.yaml. Each line is measured in a process of its own, so that peak 
 they fall far short of the seconds times the threads, the machine had other work. Programs go from files to a transform
 file, uncompressed; networks from two tensors to displacement and warped image; unet_files goes the programs' way.
 Networks have random weights, on which speed does not depend. SyN and NiftyReg have the settings of the grid's preset,
-the others those of config.yaml; at 1 mm the U-Net looks at halved images (`unet.halvings`); unet_unmirrored does
-without `unet.mirrored`, unet_one_way without `unet.symmetric`, too. Greedy has one thread.
+the others those of the configuration without a preset; at 1 mm the U-Net reads halved images (`unet.halvings`);
+unet_unmirrored does without `unet.mirrored`, unet_one_way without `unet.symmetric`, too. Greedy has one thread.
 """
 
 import argparse
@@ -20,21 +20,31 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
 import pandas as pd
 import torch
-import yaml
 
-from ganreg import cli, io, syn, training
+from ganreg import cli, io
+from ganreg.configuration import Config, load_project
 from ganreg.get import template
-from ganreg.preprocess import labels, resample
-from ganreg.preprocess.normalize import zscore
-from ganreg.register import batch, convexadam, greedy, learned, networks, niftyreg
+from ganreg.learn import devices, training
+from ganreg.learn.checkpoint import save_weights
+from ganreg.learn.inference import trained
+from ganreg.preprocess import resample
+from ganreg.register import batch, learned, networks
+from ganreg.register.settings import Unet
+from ganreg.settings import Block
 from ganreg.spatial import deform, itk, warp
+from ganreg.spatial.settings import Deformation
+from ganreg.tools import ants, convexadam, greedy, niftyreg
+from ganreg.volumes import labels
+from ganreg.volumes.normalize import zscore
 
 ROOT = Path(__file__).resolve().parents[1]
 PRESETS = ("paper", "bench")
@@ -43,13 +53,13 @@ HALVINGS = {"paper": 1, "bench": 0}
 SLOW = 60
 SAMPLES = 20
 # anatomy as far apart as in the embedded cohort, about
-DEFORMATION = {"rotation_deg": 3, "scale": 0.05, "translation_mm": 2, "elastic_spacing_mm": 24, "elastic_sd_mm": 4}
+DEFORMATION = Deformation(scale=0.05, elastic_spacing_mm=24, elastic_sd_mm=4)
 
 
-def make_pair(config, folder):
+def make_pair(config: Config, folder: Path) -> None:
     """Write the pair: preprocessed images, and labels for the training step."""
     volumes, affine = template.load_template(template.icbm152_files())
-    shape, spacing = config["preprocess"]["shape"], config["preprocess"]["spacing"]
+    shape, spacing = config.preprocess.shape, config.preprocess.spacing
     table = labels.read_table(ROOT / "resources" / "labels" / "cerebra.tsv")
     grid = resample.grid_affine(volumes["mask"], affine, shape, spacing)
     onto_grid = itk.to_transform(np.eye(4)), shape, grid
@@ -67,17 +77,17 @@ def make_pair(config, folder):
     io.save(folder / "moving_labels.nii", moving_labels, grid, np.uint8)
 
 
-def read(folder, *names):
+def read(folder: Path, *names: str) -> list[torch.Tensor]:
     """Volumes of the pair as tensors (1, 1, X, Y, Z)."""
     return [torch.from_numpy(np.asarray(nib.load(folder / f"{name}.nii").dataobj).copy())[None, None] for name in names]
 
 
-def from_files(register, settings, folder):
+def from_files(register: Callable[..., Any], settings: Block, folder: Path) -> Callable[[], Any]:
     """A registration from files to a transform file, as the workflow calls it."""
     return lambda: register(folder / "fixed.nii", folder / "moving.nii", folder / "transform.nii", settings)
 
 
-def monai_voxelmorph(folder):
+def monai_voxelmorph(folder: Path) -> Callable[[], None]:
     """MONAI's VoxelMorph as it comes: inference, integration at full size, warping."""
     from monai.networks.nets import VoxelMorph
 
@@ -91,17 +101,17 @@ def monai_voxelmorph(folder):
     return run
 
 
-def with_weights(options, folder):
+def with_weights(settings: Unet, folder: Path) -> Path:
     """A file of random weights of the U-Net."""
     torch.manual_seed(0)
     path = folder / "unet.pt"
-    training.save_weights(path, networks.build(options).state_dict())
+    save_weights(path, networks.build(settings).state_dict())
     return path
 
 
-def unet(options, folder):
+def unet(settings: Unet, folder: Path) -> Callable[[], None]:
     """The U-Net: matching costs, velocity, integration, up-sampling, warping."""
-    network = training.trained(networks.build(options), with_weights(options, folder), options)
+    network = trained(networks.build(settings), with_weights(settings, folder), settings)
     fixed, moving = read(folder, "fixed", "moving")
 
     def run():
@@ -111,13 +121,13 @@ def unet(options, folder):
     return run
 
 
-def unet_files(options, folder):
+def unet_files(settings: Unet, folder: Path) -> Callable[[], None]:
     """The U-Net from files to a transform file."""
-    register = learned.registrar(with_weights(options, folder), options)
+    register = learned.registrar(with_weights(settings, folder), settings)
     return lambda: register(folder / "fixed.nii", folder / "moving.nii", folder / "transform.nii")
 
 
-def unet_samples(options, folder):
+def unet_samples(settings: Unet, folder: Path) -> Callable[[], None]:
     """Mean and variance of the displacement over dropout samples, and the image warped by the mean."""
 
     def sample(model, fixed, moving):
@@ -131,67 +141,74 @@ def unet_samples(options, folder):
             squares = squares + difference * (displacement - mean)
         return torch.cat([mean, squares / (SAMPLES - 1), warp.warp(moving, mean)], dim=1)
 
-    network = training.trained(networks.build(options), with_weights(options, folder), options, sample)
+    network = trained(networks.build(settings), with_weights(settings, folder), settings, sample)
     images = read(folder, "fixed", "moving")
     return lambda: network(*images)
 
 
-def unet_training(options, folder):
-    """One training step of the U-Net: loss, gradient, optimisers."""
-    device = training.choose_device(options["device"])
-    precision = training.choose_precision(options["precision"], device)
+def unet_training(settings: Unet, folder: Path) -> Callable[[], None]:
+    """One training step of the U-Net: loss, gradient, optimizers."""
+    device = devices.choose_device(settings.device)
+    precision = devices.choose_precision(settings.precision, device)
     torch.manual_seed(0)
-    model = training.place(networks.build(options), device).train()
-    optimisers = training.optimisers(model, options)
+    model = devices.place(networks.build(settings), device).train()
+    optimizers = training.optimizers(model, settings)
     names = ("fixed", "moving", "fixed_labels", "moving_labels")
-    pair = training.to_device(dict(zip(names, read(folder, *names), strict=True)), device)
+    pair = devices.to_device(dict(zip(names, read(folder, *names), strict=True)), device)
     pair["mask"] = (pair["fixed_labels"] > 0).float()
-    loss_of = learned.loss_function(options, int(pair["fixed_labels"].max()) - 1)
+    loss_of = learned.loss_function(settings, int(pair["fixed_labels"].max()) - 1)
 
     def run():
         model.zero_grad(set_to_none=True)
-        with training.autocast(device, precision):
+        with devices.autocast(device, precision):
             loss, _ = loss_of(model, pair)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), training.GRADIENT_NORM)
-        for optimiser in optimisers:
-            optimiser.step()
+        for optimizer in optimizers:
+            optimizer.step()
 
     return run
+
+
+def changed(settings: Block, **values: Any) -> Block:
+    """Settings, some of them changed."""
+    return settings.model_copy(update=values)
 
 
 # name -> function (configuration, folder of the pair) -> what is timed
 ROWS = {
     "syn_default": lambda config, folder: from_files(
-        syn.register, {**config["syn_mi"], "iterations": [40, 20, 0]}, folder
+        ants.register, changed(config.syn_mi, iterations=[40, 20, 0]), folder
     ),
-    "syn_mi": lambda config, folder: from_files(syn.register, config["syn_mi"], folder),
-    "niftyreg_nmi": lambda config, folder: from_files(niftyreg.register, config["niftyreg_nmi"], folder),
-    "greedy_nmi": lambda config, folder: from_files(greedy.register, config["greedy_nmi"], folder),
-    "convexadam_mind": lambda config, folder: from_files(convexadam.register, config["convexadam_mind"], folder),
+    "syn_mi": lambda config, folder: from_files(ants.register, config.syn_mi, folder),
+    "niftyreg_nmi": lambda config, folder: from_files(niftyreg.register, config.niftyreg_nmi, folder),
+    "greedy_nmi": lambda config, folder: from_files(greedy.register, config.greedy_nmi, folder),
+    "convexadam_mind": lambda config, folder: from_files(convexadam.register, config.convexadam_mind, folder),
     "monai_voxelmorph": lambda config, folder: monai_voxelmorph(folder),
-    "unet": lambda config, folder: unet(config["unet"], folder),
-    "unet_unmirrored": lambda config, folder: unet({**config["unet"], "mirrored": False}, folder),
-    "unet_one_way": lambda config, folder: unet({**config["unet"], "symmetric": False, "mirrored": False}, folder),
-    "unet_files": lambda config, folder: unet_files(config["unet"], folder),
-    f"unet_{SAMPLES}_samples": lambda config, folder: unet_samples(config["unet"], folder),
-    "unet_training_step": lambda config, folder: unet_training(config["unet"], folder),
+    "unet": lambda config, folder: unet(config.unet, folder),
+    "unet_unmirrored": lambda config, folder: unet(changed(config.unet, mirrored=False), folder),
+    "unet_one_way": lambda config, folder: unet(changed(config.unet, symmetric=False, mirrored=False), folder),
+    "unet_files": lambda config, folder: unet_files(config.unet, folder),
+    f"unet_{SAMPLES}_samples": lambda config, folder: unet_samples(config.unet, folder),
+    "unet_training_step": lambda config, folder: unet_training(config.unet, folder),
 }
 OURS = "unet"
 
 
-def configuration(preset, threads):
-    """config.yaml with a preset's grid and settings of the programs."""
-    config = yaml.safe_load((ROOT / "config.yaml").read_text())
-    overlay = yaml.safe_load((ROOT / "presets" / f"{preset}.yaml").read_text())
-    for name in ("preprocess", "syn_mi", "niftyreg_nmi"):
-        config[name] |= overlay.get(name, {})
-    config["niftyreg_nmi"]["threads"] = threads
-    config["unet"]["halvings"] = HALVINGS[preset]
-    return config
+def configuration(preset: str, threads: int) -> Config:
+    """The configuration with a preset's grid and settings of the programs."""
+    config, overlaid = load_project(ROOT), load_project(ROOT, [f"presets/{preset}.yaml"])
+    return config.model_copy(
+        update={
+            "preprocess": overlaid.preprocess,
+            "syn_mi": overlaid.syn_mi,
+            "niftyreg_nmi": changed(overlaid.niftyreg_nmi, threads=threads),
+            "unet": changed(config.unet, halvings=HALVINGS[preset]),
+        }
+    )
 
 
-def measure(row, config, folder, repeats):
+def measure(row: str, config: Config, folder: Path, repeats: int) -> dict[str, float]:
     """Seconds, seconds of processor (all threads and child processes) and peak memory in MiB of one row."""
     run, seconds, processor = ROWS[row](config, folder), [], []
     while len(seconds) < repeats and (not seconds or seconds[0] <= SLOW):
@@ -205,7 +222,7 @@ def measure(row, config, folder, repeats):
     return {**spent, "peak_mib": peak, "repeats": len(seconds)}
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
@@ -225,7 +242,7 @@ def main():
     lines = []
     for preset in args.grids:
         config = configuration(preset, args.threads)
-        grid = "x".join(map(str, config["preprocess"]["shape"]))
+        grid = "x".join(map(str, config.preprocess.shape))
         with io.scratch() as folder:
             make_pair(config, folder)
             for row in args.rows:

@@ -1,10 +1,10 @@
 """The search behind the settings of the classical methods: Dice on validation pairs, one value changed at a time.
 
-    PYTHONPATH=workflow python benchmarks/tune_baselines.py results
+    .venv/bin/python benchmarks/tune_baselines.py results
 
 Every candidate registers the validation pairs of the first folds of a run of the default configuration, T2w onto T1w,
-with `config.yaml`'s settings but for the values named; Dice is measured as the workflow measures it. The table says
-what each candidate reached; the settings of `config.yaml` are in it as `configured`. Test pairs are not touched.
+with the configuration's settings but for the values named; Dice is measured as the workflow measures it. The table says
+what each candidate reached; the configuration's settings are in it as `configured`. Test pairs are not touched.
 """
 
 import argparse
@@ -12,23 +12,28 @@ import datetime
 import json
 import sys
 import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
-import yaml
 
-from ganreg import cli, io, syn
+from ganreg import cli, io
+from ganreg.configuration import load_project
 from ganreg.evaluate import pairs
-from ganreg.register import convexadam, greedy, niftyreg
+from ganreg.register.batch import inputs_of_pairs
+from ganreg.split.folds import Fold
+from ganreg.split.settings import Task
+from ganreg.tools import ants, convexadam, greedy, niftyreg
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDS, JOBS = 3, 2
 # method -> its function and the values that are tried beside the configured ones
 SEARCH = {
     "syn_mi": (
-        syn.register,
+        ants.register,
         [
             {"iterations": [40, 20, 20]},
             {"iterations": [200, 150, 100]},
@@ -89,7 +94,9 @@ DISTRIBUTIONS = {
 }
 
 
-def measure(method, register, folds, task, results):
+def measure(
+    method: str, register: Callable[[Path, Path, Path], Any], folds: Sequence[Fold], task: Task, results: Path
+) -> dict[str, float]:
     """Dice of a method's transforms of the validation pairs, as the workflow measures it, and seconds a pair.
 
     Parameters
@@ -97,7 +104,7 @@ def measure(method, register, folds, task, results):
     method : str
     register : function (fixed path, moving path, output path)
     folds : list of dict, of `split.folds`
-    task : dict, block `task`
+    task : Task
     results : Path
 
     Returns
@@ -105,45 +112,39 @@ def measure(method, register, folds, task, results):
     dict: pairs, dice, folded_forward_percent, seconds_a_pair
     """
     subjects = results / "preprocess"
+    inputs_of = inputs_of_pairs(subjects, task.fixed, task.moving, partial=False)
     folds = [{"fold": fold["fold"], "pairs": fold["validation_pairs"]} for fold in folds]
-
-    def path_of(subject, ends):
-        return subjects / f"sub-{subject}" / "anat" / f"sub-{subject}_{ends}.nii.gz"
-
     transforms, began = {}, time.perf_counter()
     with io.scratch() as folder:
         for fold in folds:
             for pair in fold["pairs"]:
                 output = folder / f"{fold['fold']}_{pair['pair']}.nii.gz"
-                images = (
-                    path_of(pair[role], f"desc-preproc_{modality}")
-                    for role, modality in (("fixed", task["fixed"]), ("moving", task["moving"]))
-                )
-                register(*images, output)
+                register(*inputs_of(pair), output)
                 transforms[fold["fold"], pair["pair"]] = output
         seconds = (time.perf_counter() - began) / len(transforms)
         structures = pd.read_csv(subjects / "dseg.tsv", sep="\t")
-        long, per_pair = pairs.evaluate_pairs(
-            folds, method, "validation", transforms, lambda subject: path_of(subject, "res-evaluation_dseg"), structures
-        )
+        data = pairs.Measured("validation", subjects, structures, task.fixed)
+        long, per_pair = pairs.evaluate_pairs(folds, method, transforms, data)
     dice = long.groupby(["fold", "pair"])["dice"].mean().mean()
     folded = per_pair["folded_forward_percent"].mean()
     return {"pairs": len(transforms), "dice": dice, "folded_forward_percent": folded, "seconds_a_pair": seconds}
 
 
-def try_candidate(method, changed, results):
+def try_candidate(method: str, changed: dict[str, Any], results: Path) -> dict[str, float]:
     """What `measure` finds for one candidate."""
     cli.set_threads(1)
-    config = yaml.safe_load((ROOT / "config.yaml").read_text())
+    config = load_project(ROOT)
+    settings = config.block(method)
+    settings = type(settings).model_validate(settings.model_dump() | changed)
     folds = io.read_json(results / "split" / "folds.json")["folds"][:FOLDS]
 
-    def register(fixed, moving, output):
-        SEARCH[method][0](fixed, moving, output, config[method] | changed)
+    def register(fixed: Path, moving: Path, output: Path) -> None:
+        SEARCH[method][0](fixed, moving, output, settings)
 
-    return measure(method, register, folds, config["task"], results)
+    return measure(method, register, folds, config.task, results)
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("results", type=Path, help="results folder of a run of the default configuration")
     parser.add_argument("--methods", nargs="+", choices=SEARCH, default=list(SEARCH), metavar="METHOD")

@@ -1,5 +1,6 @@
 """What several tests share: the project's root, real data where there is some, and one finished small run."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from loopback import Server
+from snakemake.api import ConfigSettings, OutputSettings, ResourceSettings, SnakemakeApi
 
 ROOT = Path(__file__).resolve().parents[1]
 # the configuration of the finished small run
@@ -26,7 +28,8 @@ def snakemake(folder, *arguments, cores=2):
 def planned_jobs(folder, *configfiles, cores=2, more=()):
     """(rule, wildcards) of each job that a dry run with `more` options plans, without targets and the run's record.
 
-    The record is written once all else is done: it is planned exactly when something else is.
+    Rules of other sets of subjects have the set's folder before them, as in external/register_unet. The record is
+    written once all else is done: it is planned exactly when something else is.
     """
     arguments = ["--configfile", *(configfiles or [SMOKE]), "--dry-run", "--nolock", *more]
     result = snakemake(folder, *arguments, cores=cores)
@@ -39,12 +42,31 @@ def planned_jobs(folder, *configfiles, cores=2, more=()):
             jobs[-1][1].update(pair.split("=", 1) for pair in wildcards[1].split(", "))
     names = [rule for rule, _ in jobs if rule != "all"]
     assert names.count("write_provenance") == bool(names)
-    return [job for job in jobs if job[0] not in ("all", "write_provenance")]
+    kept = [job for job in jobs if job[0] not in ("all", "write_provenance")]
+    return [(wildcards.get("set", "") + rule, wildcards) for rule, wildcards in kept]
 
 
 def planned(folder, *configfiles, cores=2, more=()):
-    """Rules that a dry run plans."""
+    """Rules that a dry run plans, as `planned_jobs` names them."""
     return {rule for rule, _ in planned_jobs(folder, *configfiles, cores=cores, more=more)}
+
+
+@contextlib.contextmanager
+def read_workflow(folder, *configfiles):
+    """Snakemake's own object of the workflow in a folder, its rules known and nothing planned."""
+    before, environment, search = Path.cwd(), dict(os.environ), list(sys.path)
+    settings = {"resource_settings": ResourceSettings(cores=1), "snakefile": folder / "Snakefile"}
+    settings["config_settings"] = ConfigSettings(configfiles=[Path(each) for each in configfiles])
+    os.chdir(folder)
+    try:
+        with SnakemakeApi(OutputSettings()) as api:
+            yield api.workflow(**settings)._workflow
+    finally:
+        # reading the workflow sets what its jobs need
+        os.chdir(before)
+        os.environ.clear()
+        os.environ.update(environment)
+        sys.path[:] = search
 
 
 def copy_project(target):

@@ -9,7 +9,7 @@ import stand_in
 import yaml
 from conftest import SMOKE, copy_project, snakemake
 
-from ganreg.register import programs
+from ganreg.tools import programs
 
 
 @pytest.fixture(scope="module")

@@ -70,7 +70,7 @@ def test_ixi_goes_from_the_server_to_table_1(project, server):
     # until there is a listing, one line says how to get it
     result = snakemake(project, "--configfile", "overlay.yaml", "--dry-run")
     assert result.returncode != 0
-    line = "error: data/ixi: expected participants.tsv, the last file that `make data DATA=ixi` writes, found none"
+    line = "error: data/ixi: expected participants.tsv, the last file of a complete download, found none"
     assert line in result.stderr.splitlines()
 
     server.faults = ["cut"]

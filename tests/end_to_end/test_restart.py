@@ -28,7 +28,7 @@ def training_processes(folder):
             words = Path("/proc", name, "cmdline").read_bytes().split(b"\0")
         except OSError:
             continue
-        if os.fsencode(folder / "workflow/scripts/train_unet.py") in words:
+        if os.fsencode(folder / "workflow/scripts/train_network.py") in words:
             found.append(int(name))
     return found
 

@@ -1,18 +1,21 @@
-"""From a whole head to a brain without a bias field, aligned and labelled: with known answers and on real subjects."""
+"""From a whole head to a brain without a bias field, aligned and labeled: with known answers and on real subjects."""
 
 import nibabel as nib
 import numpy as np
 import pytest
 import SimpleITK as sitk
-import yaml
 from scipy import ndimage
 
 from ganreg import io
 from ganreg.errors import InputError
-from ganreg.evaluate import alignment, overlap
-from ganreg.get import cohort, template
-from ganreg.preprocess import align, bias, extract, labels, normalize, resample, silver
+from ganreg.evaluate import alignment
+from ganreg.get import template
+from ganreg.preprocess import align, bias, extract, masks, resample, silver
+from ganreg.preprocess.settings import BiasCorrection, Propagation
+from ganreg.simulate import cohort
+from ganreg.simulate.settings import Anatomy
 from ganreg.spatial import itk
+from ganreg.volumes import labels, normalize, overlap
 
 
 def subject_of(ixi, subject):
@@ -34,7 +37,7 @@ def test_a_volume_without_a_head_is_one_line():
         extract.brain_mask(nib.Nifti1Image(data, np.diag([4.0, 4, 4, 1])), "dust.nii")
 
 
-BIAS = {"spacing_mm": 6, "iterations": [50, 50, 30]}
+BIAS = BiasCorrection(spacing_mm=6, iterations=[50, 50, 30])
 
 
 def biased_brain():
@@ -67,6 +70,50 @@ def test_an_image_without_signal_inside_the_mask_is_one_line():
         bias.correct(dark, mask, BIAS, "dark.nii")
 
 
+def ball(liters, spacing=4.0):
+    """A mask of so many liters, as an image."""
+    radius = (liters * 1e6 * 3 / 4 / np.pi) ** (1 / 3)
+    axes = np.stack(np.meshgrid(*[np.arange(48) - 23.5] * 3, indexing="ij")) * spacing
+    return nib.Nifti1Image((np.linalg.norm(axes, axis=0) < radius).astype(np.uint8), np.diag([spacing] * 3 + [1]))
+
+
+def test_the_mask_is_from_a_mask_from_labels_or_from_a_stripped_image(tmp_path):
+    reference, path = ball(1.4), tmp_path / "brain.nii.gz"
+    expected, affine = np.asarray(reference.dataobj) > 0, reference.affine
+    np.testing.assert_array_equal(masks.find_mask("image", reference, tmp_path / "t1.nii.gz"), expected)
+    io.save(path, 0.7 * expected, affine)
+    np.testing.assert_array_equal(masks.find_mask("mask", reference, tmp_path / "t1.nii.gz", path), expected)
+    # labels of two hemispheres with a hole between them, which is filled
+    dseg = np.where(np.arange(48)[:, None, None] < 24, 2, 41) * expected
+    dseg[22:26, 22:26, 22:26] = 0
+    io.save(path, dseg, affine, np.int16)
+    np.testing.assert_array_equal(masks.find_mask("labels", reference, tmp_path / "t1.nii.gz", path), expected)
+
+
+def test_a_mask_of_something_else_is_one_line(tmp_path):
+    reference, path = tmp_path / "t1.nii.gz", tmp_path / "mask.nii.gz"
+    for liters in (0.3, 2.6):
+        with pytest.raises(InputError, match=rf"t1\.nii\.gz: expected a brain of 0\.6 to 2\.2 liters, found {liters}"):
+            masks.find_mask("image", ball(liters), reference)
+    io.save(path, np.ones((10, 48, 48)), np.eye(4), np.uint8)
+    with pytest.raises(InputError, match=r"mask\.nii\.gz: expected the shape of .*t1\.nii\.gz, .*found"):
+        masks.find_mask("mask", ball(1.4), reference, path)
+    with pytest.raises(InputError, match=r"t1\.nii\.gz: expected a brain mask or labels beside it, found none"):
+        masks.find_mask("labels", ball(1.4), reference)
+
+
+def test_the_mask_moves_to_another_image_with_the_head():
+    mask = ball(1.4)
+    other = nib.Nifti1Image(np.zeros((48, 48, 24), np.float32), mask.affine @ np.diag([1, 1, 2, 1]))
+    rigid = np.eye(4)
+    rigid[:3, 3] = [8, -4, 0]
+    found = masks.mask_on(other, "t2", mask, "mask", rigid)
+    expected = np.roll(np.asarray(mask.dataobj), (2, -1, 0), axis=(0, 1, 2))[:, :, ::2] > 0
+    np.testing.assert_array_equal(found, expected)
+    with pytest.raises(InputError, match="t2: expected the shape of mask"):
+        masks.mask_on(other, "t2", mask, "mask")
+
+
 def test_outliers_are_far_below_the_median_and_a_uniform_group_has_none():
     usual = np.array([0.95, 0.94, 0.955, 0.945, 0.95, 0.96])
     flagged, limit = alignment.outliers(np.append(usual, 0.8))
@@ -94,13 +141,13 @@ def head():
     return {"T1w": t1w, "CT": ct, "PET": pet}, mask, image.affine
 
 
-def planted_movement(rng, centre, millimetres, degrees):
-    """A rigid world matrix: a turn about a random axis through the centre, then a shift in a random direction."""
+def planted_movement(rng, center, millimeters, degrees):
+    """A rigid world matrix: a turn about a random axis through the center, then a shift in a random direction."""
     axis, shift = rng.standard_normal((2, 3))
     turn = sitk.VersorTransform((axis / np.linalg.norm(axis)).tolist(), np.deg2rad(degrees))
     matrix = np.eye(4)
     matrix[:3, :3] = np.reshape(turn.GetMatrix(), (3, 3))
-    matrix[:3, 3] = centre - matrix[:3, :3] @ centre + shift / np.linalg.norm(shift) * millimetres
+    matrix[:3, 3] = center - matrix[:3, :3] @ center + shift / np.linalg.norm(shift) * millimeters
     return matrix
 
 
@@ -108,8 +155,8 @@ def planted_movement(rng, centre, millimetres, degrees):
 def test_ct_and_pet_in_thick_slices_are_brought_back_from_far_away(contrast, background, noise):
     volumes, mask, affine = head()
     shape, grid = (256, 256, 26), np.diag([1.25, 1.25, 4, 1])
-    centre = affine[:3, :3] @ np.argwhere(mask).mean(axis=0) + affine[:3, 3]
-    grid[:3, 3] = centre - grid[:3, :3] @ (np.array(shape) - 1) / 2
+    center = affine[:3, :3] @ np.argwhere(mask).mean(axis=0) + affine[:3, 3]
+    grid[:3, 3] = center - grid[:3, :3] @ (np.array(shape) - 1) / 2
     rng = np.random.default_rng(0)
 
     def scan(name, matrix, outside, deviation):
@@ -118,14 +165,14 @@ def test_ct_and_pet_in_thick_slices_are_brought_back_from_far_away(contrast, bac
         data = itk.from_sitk(sitk.Resample(smooth, reference, itk.to_transform(matrix), sitk.sitkLinear, outside))
         return nib.Nifti1Image((data + rng.normal(0, deviation, shape)).astype(np.float32), grid)
 
-    planted = planted_movement(rng, centre, 20, 10)
+    planted = planted_movement(rng, center, 20, 10)
     fixed = scan("T1w", np.eye(4), 0.0, 2)
     moving = scan(contrast, np.linalg.inv(planted), float(background), noise)
     # and in coordinates of its own, where the heads do not even overlap
     elsewhere = np.eye(4)
     elsewhere[:3, 3] = 250, -200, 150
     points = np.vstack([affine[:3, :3] @ np.argwhere(mask)[::997].T + affine[:3, 3:], np.ones(mask.sum() // 997 + 1)])
-    points = points[:, np.abs(points[2] - centre[2]) < 50]
+    points = points[:, np.abs(points[2] - center[2]) < 50]
     for matrix in (np.eye(4), elsewhere):
         found = align.align_rigid(fixed, nib.Nifti1Image(moving.dataobj, matrix @ moving.affine), contrast)
         error = np.linalg.norm((itk.affine_matrix(found) @ points - matrix @ planted @ points)[:3], axis=0)
@@ -142,19 +189,19 @@ def test_the_same_image_is_aligned_without_a_shift_on_even_blocks():
 
 
 def test_silver_labels_are_nearer_to_the_truth_than_the_affine_atlas(root):
-    options = yaml.safe_load((root / "config.yaml").read_text())
     volumes, affine = cohort.coarsen(*template.load_template(template.icbm152_files()), 2)
-    subject = cohort.simulate_subject(volumes, affine, 1, options["cohort"])
+    subject = cohort.simulate_subject(volumes, affine, 1, Anatomy())
     image = nib.Nifti1Image(subject.images["T1w"], subject.image_affines["T1w"])
     linear = align.align_affine(volumes["T1w"], affine, image, subject.mask, "subject")
     to_subject = itk.affine_matrix(linear)
     normalized = nib.Nifti1Image(normalize.zscore(subject.images["T1w"], subject.mask, "subject"), image.affine)
-    found = silver.propagate(volumes, affine, normalized, to_subject, {**options["propagation"], "spacing": 4})
+    found = silver.propagate(volumes, affine, normalized, to_subject, Propagation(spacing=4))
     back = itk.to_transform(np.linalg.inv(to_subject))
     atlas = resample.resample_labels(volumes["dseg"], affine, back, image.shape, image.affine)
 
     table = labels.read_table(root / "resources" / "labels" / "cerebra.tsv")
     count = len(labels.structures(table))
-    true, carried, start = (labels.to_structures(each, table, subject.mask) for each in (subject.labels, found, atlas))
-    overlaps = [overlap.dice(true, each, count)[: count - 1].mean() for each in (carried, start)]
+    maps = (subject.labels, found, atlas)
+    true, propagated, start = (labels.to_structures(each, table, subject.mask) for each in maps)
+    overlaps = [overlap.dice(true, each, count)[: count - 1].mean() for each in (propagated, start)]
     assert overlaps[0] > overlaps[1] + 0.05

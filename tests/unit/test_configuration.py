@@ -1,22 +1,30 @@
-"""The configuration: schema and file in step, each mistake one line."""
+"""The configuration: files written from the typed models, and each mistake one line."""
 
 import copy
 
+import jsonschema
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ganreg import configuration
+from ganreg.configuration import loading, sets, validation, writing
 from ganreg.errors import InputError
+from ganreg.register import methods
+from ganreg.register.settings import Unet
+from ganreg.settings import canonical
+
+PRESETS = ["smoke", "bench", "paper"]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def config(root):
-    return yaml.safe_load((root / "config.yaml").read_text())
-
-
-@pytest.fixture
-def check(root):
-    return lambda config: configuration.validate(config, root / "workflow" / "schemas" / "config.schema.yaml")
+    """The values of all files."""
+    content = {}
+    for name in loading.FILES:
+        content |= yaml.safe_load((root / name).read_text())
+    return content
 
 
 def changed(config, key, value):
@@ -29,67 +37,87 @@ def changed(config, key, value):
     return result
 
 
-def leaves(schema, path=()):
-    if "properties" in schema and "default" not in schema:
-        for key, part in schema["properties"].items():
-            yield from leaves(part, (*path, key))
-    else:
-        yield ".".join(path), schema
+def test_files_and_schema_are_what_the_models_write(root):
+    for name, text in writing.texts((root / "README.md").read_text()).items():
+        assert (root / name).read_text() == text, f"{name}: `make config` writes it anew"
 
 
-def test_defaults_of_the_schema_are_the_values_of_the_file(root, config, check):
-    check(config)
-    schema = yaml.safe_load((root / "workflow" / "schemas" / "config.schema.yaml").read_text())
-    for key, leaf in leaves(schema):
-        value = config
-        for part in key.split("."):
-            value = value[part]
-        assert leaf["default"] == value, key
-        assert leaf["description"].endswith("."), key
+def test_the_files_hold_every_default_and_nothing_else(config):
+    assert configuration.load(config) == configuration.load({})
+    # what a block takes from `runtime` is said there alone
+    assert set(config) == set(configuration.Config.model_fields)
+    assert "seed" not in config["unet"]
+    assert config["runtime"]["seed"] == configuration.load({}).unet.seed
 
 
-@pytest.mark.parametrize("preset", ["smoke", "bench", "paper"])
-def test_presets_are_valid_and_keep_to_their_own_folder(root, config, check, preset):
-    overlay = yaml.safe_load((root / "presets" / f"{preset}.yaml").read_text())
-    merged = {key: {**value, **overlay.get(key, {})} if isinstance(value, dict) else overlay.get(key, value)
-              for key, value in config.items()}  # fmt: skip
-    check(merged)
-    assert set(overlay) <= set(config)
-    assert merged["pathvars"]["results"] == f"results/{preset}"
+def test_every_setting_is_described():
+    def undescribed(model, place):
+        for name, part in model["properties"].items():
+            if "description" not in part and "$ref" not in part:
+                yield f"{place}.{name}"
+
+    schema = writing.schema()
+    runtime = {"seed", "device", "precision", "threads", "workers"}
+    found = [
+        each for name, model in schema["$defs"].items() if "properties" in model for each in undescribed(model, name)
+    ]
+    assert [each for each in found if each.split(".")[1] not in runtime] == []
 
 
-@pytest.mark.parametrize("preset", [None, "smoke", "bench", "paper"])
-def test_both_voxelmorphs_differ_in_their_widths_alone(root, config, preset):
+@pytest.mark.parametrize("preset", [None, *PRESETS])
+def test_presets_are_valid_and_the_schema_says_so_too(root, config, preset):
     overlay = yaml.safe_load((root / "presets" / f"{preset}.yaml").read_text()) if preset else {}
-    blocks = [{**config[name], **overlay.get(name, {})} for name in ("voxelmorph1", "voxelmorph2")]
+    merged = loading.merged(config, overlay)
+    found = configuration.load(merged)
+    jsonschema.Draft202012Validator(writing.schema()).validate(merged)
+    assert found.pathvars.results == (f"results/{preset}" if preset else "results")
+    assert configuration.load_project(root, [f"presets/{preset}.yaml"] if preset else []) == found
+
+
+@pytest.mark.parametrize("preset", [None, *PRESETS])
+def test_both_voxelmorphs_differ_in_their_widths_alone(root, preset):
+    found = configuration.load_project(root, [f"presets/{preset}.yaml"] if preset else [])
+    blocks = [found.block(name).model_dump() for name in ("voxelmorph1", "voxelmorph2")]
     assert {key for key in blocks[0] if blocks[0][key] != blocks[1][key]} == {"encoder", "decoder"}
+
+
+def test_runtime_reaches_every_block_that_does_not_differ():
+    found = configuration.load({"runtime": {"seed": 7, "threads": 3, "precision": "bfloat16"}, "rdnn": {"seed": 2}})
+    assert (found.cohort.seed, found.evaluation.seed, found.rdnn.seed) == (7, 7, 2)
+    assert (found.pgan.threads, found.block("niftyreg_nmi").threads) == (3, 3)
+    assert (found.pgan.precision, found.block("unet").precision) == ("bfloat16", "float32")
+    assert found.external.simulated.seed == 101
 
 
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("unet.stepz", 3, "unet: expected one of .*, found stepz"),
+        ("unet.stepz", 3, "unet: expected one of .*steps.*, found stepz"),
         ("registration.methods", ["initial", "elastix"], "registration.methods.1: expected one of .*found 'elastix'"),
+        ("registration.methods", ["initial"] * 2, "registration.methods: expected each value once, found 'initial'"),
         ("preprocess.shape", [48, 50, 48], r"multiples of 16.*found \[48, 50, 48\]"),
-        ("split.folds", 1, "split.folds: expected minimum 2, found 1"),
-        ("unet.learning_rate", "fast", "unet.learning_rate: expected type number, found 'fast'"),
-        ("registration.reference_method", "syn_mi", None),
+        ("preprocess.shape", [16, 16, 16], r"pgan.stages: .*\[16, 16, 16\].*found 4 stages"),
+        ("split.folds", 1, "split.folds: expected 2 or more, found 1"),
+        ("split.folds", True, "split.folds: expected a valid integer, found True"),
+        ("unet.learning_rate", "fast", "unet.learning_rate: expected a valid number, found 'fast'"),
+        ("unet.learning_rate", float("nan"), "unet.learning_rate: expected a finite number, found nan"),
         ("dataset", "bids", "bids.root: expected the path of a BIDS folder, found null"),
         ("template.image", "a.nii.gz", "expected image and mask, or neither"),
         ("unet.validate_every", 10**6, "validate_every: expected at most"),
         ("voxelmorph1.decoder", [8, 8], "voxelmorph1.decoder: expected more stages than the encoder"),
         ("voxelmorph2.decoder", [8, 8], "voxelmorph2.decoder: expected more stages than the encoder"),
-        ("voxelmorph2.encoder", [8] * 5, "voxelmorph2.encoder: expected at most 4 stages, found 5"),
+        ("voxelmorph2.encoder", [8] * 5, "voxelmorph2.encoder: expected 4 entries or fewer"),
         ("unet.features", [8] * 5, r"unet: expected features and halvings that leave .*found 5 in all"),
         ("unet.halvings", 1, r"leave whole voxels of \[48, 48, 48\], 2 at least, found 5 in all"),
         ("greedy_nmi.metric", "NCC", "greedy_nmi: expected one of .*, found metric"),
-        ("convexadam_mind.selected_smooth", 4, "expected one of 0, 3, 5, found 4"),
+        ("convexadam_mind.selected_smooth", 4, "selected_smooth: expected one of 0, 3, 5, found 4"),
         ("robustness.methods", ["syn_cc"], "robustness.methods: expected some of registration.methods, found syn_cc"),
         ("robustness.folds", 6, "robustness.folds: expected at most the 5 folds, found 6"),
+        ("uncertainty.method", "voxelmorph1", "uncertainty.method: expected a U-Net without refinement.*voxelmorph1"),
         ("dicom.series", {"T1w": "t1("}, r"dicom.series.T1w: expected a regular expression, found 't1\('"),
         ("rire.series", ["mr_T3"], "rire.series.0: expected one of ct, pet, .*, found 'mr_T3'"),
-        ("robustness.noise_sd", [0], "robustness.noise_sd.0: expected exclusiveMinimum 0, found 0"),
-        ("patients.seed", 1, "patients.seed: expected another seed than the cohort's, found 1 twice"),
+        ("robustness.noise_sd", [0], "robustness.noise_sd.0: expected more than 0.0, found 0"),
+        ("external.simulated.seed", 1, "simulated.seed: expected another seed than the cohort's, found 1 twice"),
         (
             "preprocess.bias_correction.modalities",
             ["T1"],
@@ -97,14 +125,41 @@ def test_both_voxelmorphs_differ_in_their_widths_alone(root, config, preset):
         ),
     ],
 )
-def test_a_mistake_is_one_line(config, check, key, value, message):
-    config = changed(config, key, value)
-    if message is None:
-        check(config)
-        return
+def test_a_mistake_is_one_line(config, key, value, message):
     with pytest.raises(InputError, match=message) as caught:
-        check(config)
+        configuration.load(changed(config, key, value))
     assert "\n" not in str(caught.value)
+    assert str(caught.value).startswith("config: ")
+
+
+def problem_of(content):
+    """The line that a configuration is refused with; None where it is not."""
+    try:
+        configuration.load(content)
+    except InputError as error:
+        return str(error)
+    return None
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    key=st.sampled_from(
+        ["unet.steps", "split.folds", "dataset", "cohort", "registration.methods", "bids.root", "plot"]
+    ),
+    value=st.one_of(
+        st.none(), st.booleans(), st.integers(-3, 3), st.text(max_size=8), st.lists(st.integers(), max_size=2)
+    ),
+)
+def test_whatever_a_value_is_there_is_a_configuration_or_one_line(config, key, value):
+    content = changed(config, key, value)
+    if not (message := problem_of(content)):
+        configuration.load(content)
+        return
+    assert message.startswith("config: ")
+    assert "\n" not in message
+
+
+MAIN_BIDS = {"root": ".", "label_table": "t.tsv"}
 
 
 @pytest.mark.parametrize(
@@ -118,36 +173,31 @@ def test_a_mistake_is_one_line(config, check, key, value, message):
         ({"labels": None, "label_table": None, "stripped": True}, "image", True),
     ],
 )
-def test_masks_and_labels_come_from_the_first_there_is(config, check, bids, source, silver):
-    config = changed(config, "bids", {**config["bids"], "root": ".", "label_table": "t.tsv", **bids})
-    config["dataset"] = "bids"
-    check(config)
-    assert configuration.mask_source(config) == source
-    assert configuration.silver(config) == silver
-    assert configuration.mask_source({**config, "dataset": "embedded"}) == "mask"
-    assert not configuration.silver({**config, "dataset": "embedded"})
+def test_masks_and_labels_come_from_the_first_there_is(bids, source, silver):
+    found = configuration.load({"dataset": "bids", "bids": {**MAIN_BIDS, **bids}})
+    assert validation.mask_source(found.bids) == source
+    assert validation.silver(found.bids) == silver
 
 
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
         ("bids.label_table", "t.tsv", r"bids\.label_table: expected null where bids\.labels is.*found t\.tsv"),
-        ("bids.reference", "T2w", r"bids\.reference: expected T1w, which brains are found and labelled in.*found T2w"),
+        ("bids.reference", "T2w", r"bids\.reference: expected T1w, which brains are found and labeled in.*found T2w"),
         ("template", {"image": "a", "mask": "b"}, r"template\.image: expected null, the template that has labels"),
         ("registration.reference_method", "syn_mi", r"expected a method that is ranked on silver labels.*found syn_mi"),
     ],
 )
-def test_what_silver_labels_cannot_do_is_one_line(config, check, key, value, message):
-    config["dataset"] = "bids"
-    config["bids"] |= {"root": ".", "labels": None}
-    check(config)
+def test_what_silver_labels_cannot_do_is_one_line(config, key, value, message):
+    silver = changed(changed(changed(config, "dataset", "bids"), "bids.root", "."), "bids.labels", None)
+    configuration.load(silver)
     with pytest.raises(InputError, match=message):
-        check(changed(config, key, value))
+        configuration.load(changed(silver, key, value))
 
 
-def test_a_reference_that_is_not_run_is_refused(config, check):
+def test_a_reference_that_is_not_run_is_refused(config):
     with pytest.raises(InputError, match="reference_method: expected one of the methods"):
-        check(changed(config, "registration.methods", ["initial", "syn_mi"]))
+        configuration.load(changed(config, "registration.methods", ["initial", "syn_mi"]))
 
 
 @pytest.mark.parametrize(
@@ -158,60 +208,86 @@ def test_a_reference_that_is_not_run_is_refused(config, check):
         (2, 5, "expected at least 2 training subjects, found 0"),
     ],
 )
-def test_impossible_splits_are_refused(config, folds, subjects, message):
+def test_impossible_splits_are_refused(folds, subjects, message):
+    found = configuration.load({"split": {"folds": folds}})
     with pytest.raises(InputError, match=message):
-        configuration.validate_subjects(changed(config, "split.folds", folds), [str(n) for n in range(subjects)])
+        validation.validate_subjects(found, [str(n) for n in range(subjects)])
 
 
-def test_training_sets_that_are_no_smaller_are_refused(config):
-    sized = changed(config, "split.training_sizes", [3, 10])
+def test_training_sets_that_are_no_smaller_are_refused():
+    smaller = configuration.load({"split": {"training_sizes": [3, 10]}})
     with pytest.raises(InputError, match="training_sizes: expected fewer than the 10 training subjects, found 10"):
-        configuration.validate_subjects(sized, [str(n) for n in range(15)])
+        validation.validate_subjects(smaller, [str(n) for n in range(15)])
 
 
 def test_canonical_strings_ignore_order_and_nothing_else():
-    assert configuration.canonical({"a": 1, "b": True}) == configuration.canonical({"b": True, "a": 1})
-    assert configuration.canonical({"a": True, "b": False}) != configuration.canonical({"a": False, "b": True})
+    assert canonical({"a": 1, "b": True}) == canonical({"b": True, "a": 1})
+    assert canonical({"a": True, "b": False}) != canonical({"a": False, "b": True})
+    # a value that a user repeats is the default
+    assert canonical(Unet(diffusion=0.3, bending=0)) == canonical(Unet())
 
 
-def test_both_grids_cover_the_same_box(config):
-    grids = configuration.grids(changed(config, "preprocess", {"spacing": 3, "shape": [64, 64, 64]}))
-    assert grids["evaluation"] == {"shape": [96, 96, 96], "spacing": 2}
+def test_both_grids_cover_the_same_box():
+    found = sets.grids(configuration.load({"preprocess": {"spacing": 3, "shape": [64, 64, 64]}}))
+    assert (found.evaluation.shape, found.evaluation.spacing) == ([96, 96, 96], 2)
+
+
+RIRE = {"dataset": "bids", "bids": {"name": "RIRE", "root": "data/rire", "labels": None, "partial": True}}
 
 
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("task.fixed", "T2w", "patients.dataset: expected task.fixed T1w and .* found T2w and inter_subject"),
+        ("task.fixed", "T2w", "external.dataset: expected task.fixed T1w and .* found T2w and inter_subject"),
         ("task.pairs", "within_subject", "expected .* task.pairs inter_subject, .* found T1w and within_subject"),
         ("template", {"image": "a.nii", "mask": "b.nii"}, "template.image: expected null, .* found a.nii"),
+        ("external.bids.root", None, "external.bids.root: expected the path of a BIDS folder, found null"),
     ],
 )
-def test_what_real_patients_cannot_do_is_one_line(config, check, key, value, message):
-    config = changed(changed(config, "patients.dataset", "rire"), key, value)
+def test_what_a_second_data_set_cannot_do_is_one_line(config, key, value, message):
+    with_rire = loading.merged(config, {"external": RIRE})
+    configuration.load(with_rire)
     with pytest.raises(InputError, match=message):
-        check(config)
+        configuration.load(changed(with_rire, key, value))
 
 
-def test_training_subjects_cannot_be_the_patients(config, check):
-    config = changed(changed(config, "patients.dataset", "rire"), "dataset", "bids")
-    bids = {"root": "./data/rire", "label_table": "dseg.tsv"}
+def test_training_subjects_cannot_be_those_of_the_second_data_set(config):
+    content = loading.merged(config, {"external": RIRE, "dataset": "bids"})
+    content["bids"] |= {"root": "./data/rire", "label_table": "dseg.tsv"}
     with pytest.raises(InputError, match=r"expected other people than in bids\.root, found \./data/rire as both"):
-        check({**config, "bids": {**config["bids"], **bids}})
+        configuration.load(content)
 
 
-def test_each_fold_needs_two_patients(config):
-    configuration.validate_patients(config, range(10))
-    with pytest.raises(InputError, match="patients: expected at least 10, two a fold, found 9"):
-        configuration.validate_patients(config, range(9))
+def test_each_fold_needs_two_subjects_of_the_second_data_set():
+    found = configuration.load({})
+    validation.validate_external_subjects(found, [str(number) for number in range(10)])
+    with pytest.raises(InputError, match=r"external: expected at least 10 subjects, two a fold, found 9 \(simulated\)"):
+        validation.validate_external_subjects(found, [str(number) for number in range(9)])
 
 
 @pytest.mark.parametrize(
-    ("dice", "expected"),
-    [(0.3, {"voxelmorph1", "unet_none_refined", "unet_dagan", "unet_proposed"}), (0, {"unet_proposed"})],
+    ("overlay", "expected"),
+    [
+        ({}, ("RIRE-like (simulated, seed 101)", 10)),
+        ({"external": {"dataset": None}}, None),
+        ({"task": {"pairs": "within_subject"}}, None),
+        ({"task": {"fixed": "T2w"}}, None),
+    ],
 )
-def test_labels_reach_a_network_by_its_loss_or_by_its_samples(config, dice, expected):
-    for block in ("unet", "voxelmorph1"):
-        config = changed(config, f"{block}.dice", dice)
-    methods = ["syn_mi", "voxelmorph1", "unet_none_refined", "unet_dagan", "unet_proposed"]
-    assert {method for method in methods if configuration.sees_labels(config, method)} == expected
+def test_simulated_patients_stand_beside_what_they_can_be_registered_by(overlay, expected):
+    found = sets.external_set(configuration.load(overlay), "root", "labels.tsv")
+    assert (found and (found.name, len(found.subjects))) == expected
+
+
+def test_files_of_a_set_follow_its_patterns():
+    main = sets.main_set(configuration.load({}), "root", "labels.tsv")
+    assert main.file("01", "T2w") == "root/sub-01/anat/sub-01_T2w.nii.gz"
+    assert main.file("{subject}", "mask").startswith("root/derivatives/truth/sub-{subject}/anat/sub-{subject}_")
+    assert main.modalities["15"] == ["T1w", "T2w"]
+    atlas = sets.main_set(configuration.load({"task": {"pairs": "atlas_to_subject"}}), "root", "labels.tsv")
+    assert {*atlas.subjects} - {*main.subjects} == {"atlas"}
+
+
+def test_a_method_of_every_network_and_arm_can_run():
+    found = configuration.load({"registration": {"methods": [*methods.METHODS]}})
+    assert found.registration.methods == [*methods.METHODS]

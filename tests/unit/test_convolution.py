@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as functional
 
-from ganreg.convolution import conv3d
+from ganreg.learn.convolution import conv3d
 
 
 @pytest.mark.parametrize("stride", [1, 2])

@@ -1,5 +1,7 @@
 """DAGAN: the k-space mask, its augmentation, a training that goes on bit for bit, samples that stay in their fold."""
 
+import json
+
 import nibabel as nib
 import numpy as np
 import pytest
@@ -7,29 +9,38 @@ import torch
 
 from ganreg import io
 from ganreg.errors import InputError
-from ganreg.preprocess.normalize import SHIFT, zscore
-from ganreg.synthesize import dagan
-from ganreg.synthesize.dagan_augmentation import DaganAugmentation
+from ganreg.settings import canonical
+from ganreg.synthesize import dagan_training
+from ganreg.synthesize.dagan_augmentation import SubjectAugmentation
+from ganreg.synthesize.dagan_data import Slices, zscores
+from ganreg.synthesize.dagan_networks import Generator, sampled_lines, undersample
+from ganreg.synthesize.dagan_sampling import restorer, sampler
+from ganreg.synthesize.samples import write_set
+from ganreg.synthesize.settings import DaganAugmentation, DaganSampling, DaganTraining
+from ganreg.volumes import bids
+from ganreg.volumes.normalize import SHIFT, zscore
+from ganreg.volumes.subjects import Subjects
+from scripts import sample_dagan, train_dagan
 
-STILL = {
-    "rotation_deg": 0, "scale": 0, "translation_mm": 0, "elastic_spacing_mm": 8, "elastic_sd_mm": 0, "gamma": 0,
-}  # fmt: skip
-YANG = STILL | {"rotation_deg": 10, "scale": 0.1, "translation_mm": 2, "elastic_sd_mm": 0.5, "gamma": 0.05}
-OPTIONS = {
-    "sampling": 0.3, "features": [4, 8], "discriminator": [4, 8], "pixel": 15, "frequency": 0.1, "adversarial": 1,
-    "augmentation": YANG, "batch": 4, "steps": 10, "learning_rate": 0.001, "log_every": 4, "samples": 3, "seed": 1,
-    "device": "cpu", "precision": "float32", "threads": 1, "workers": 0,
-}  # fmt: skip
-MIRRORS = np.array([0, 2, 1, 3], dtype=np.uint8)
+STILL = DaganAugmentation(rotation_deg=0, scale=0, translation_mm=0, elastic_spacing_mm=8, elastic_sd_mm=0, gamma=0)
+YANG = STILL.model_copy(
+    update={"rotation_deg": 10, "scale": 0.1, "translation_mm": 2, "elastic_sd_mm": 0.5, "gamma": 0.05}
+)
+SETTINGS = DaganTraining(
+    features=[4, 8], discriminator=[4, 8], augmentation=YANG, batch=4, steps=10, log_every=4,
+    device="cpu", precision="float32",
+)  # fmt: skip
+MODALITIES = ["T1w", "T2w"]
+MIRROR_LABELS = np.array([0, 2, 1, 3], dtype=np.uint8)
 FOLD = {"fold": 1, "train": ["01", "02"], "validation": ["03"], "test": ["04"]}
 SIDE = 16
 
 
 def subject(seed=0, side=SIDE):
-    """A ball of two sides (1: low X, 2: high X) around a core (3), and an image in which each has its own value."""
-    centred = np.indices((side,) * 3) - (side - 1) / 2
-    radius = np.sqrt((centred**2).sum(axis=0))
-    labels = np.where(centred[0] < 0, 1, 2)
+    """A ball of two halves (1: low X, 2: high X) around a core (3), and an image in which each has its own value."""
+    centered = np.indices((side,) * 3) - (side - 1) / 2
+    radius = np.sqrt((centered**2).sum(axis=0))
+    labels = np.where(centered[0] < 0, 1, 2)
     labels[radius < side / 6] = 3
     labels = np.where(radius < side / 3, labels, 0).astype(np.uint8)
     noise = np.random.default_rng(seed).normal(0, 0.05, labels.shape)
@@ -41,39 +52,39 @@ def subject(seed=0, side=SIDE):
 def folder(tmp_path):
     """Preprocessed subjects; those outside the training set are no images at all."""
     for number, name in enumerate(["01", "02", "03", "04"]):
-        stem = tmp_path / "preprocess" / f"sub-{name}" / "anat" / f"sub-{name}"
         images, labels = subject(number)
         for modality, data in images.items():
-            io.save(f"{stem}_desc-preproc_{modality}.nii.gz", data, np.eye(4))
-        io.save(f"{stem}_desc-brain_mask.nii.gz", labels > 0, np.eye(4), np.uint8)
-        io.save(f"{stem}_dseg.nii.gz", labels, np.eye(4), np.uint8)
+            io.save(bids.path(tmp_path / "preprocess", name, bids.preprocessed(modality)), data, np.eye(4))
+        io.save(bids.path(tmp_path / "preprocess", name, bids.MASK), labels > 0, np.eye(4), np.uint8)
+        io.save(bids.path(tmp_path / "preprocess", name, bids.DSEG), labels, np.eye(4), np.uint8)
         if name not in FOLD["train"]:
-            for path in stem.parent.iterdir():
+            for path in bids.path(tmp_path / "preprocess", name, bids.MASK).parent.iterdir():
                 path.write_text("not an image")
     return tmp_path / "preprocess"
 
 
 def fit(folder, output, **changed):
-    return dagan.train("toy", OPTIONS | changed, FOLD, MIRRORS, ["T1w", "T2w"], folder, output, "code")
+    settings = SETTINGS.model_copy(update=changed)
+    return dagan_training.train("toy", settings, FOLD, MIRROR_LABELS, MODALITIES, folder, output, "code")
 
 
 @pytest.mark.parametrize(("size", "fraction", "count"), [(48, 0.3, 14), (224, 0.3, 67), (32, 0.1, 3), (32, 1.0, 32)])
-def test_the_mask_has_the_fraction_asked_for_and_the_centre(size, fraction, count):
+def test_the_mask_has_the_fraction_asked_for_and_the_center(size, fraction, count):
     for seed in range(5):
-        lines = dagan.sampled_lines(size, fraction, seed)
+        lines = sampled_lines(size, fraction, seed)
         assert int(lines.sum()) == count
         assert lines[0]
 
 
-def test_the_mask_prefers_the_centre_of_k_space():
-    lines = torch.stack([dagan.sampled_lines(64, 0.3, seed) for seed in range(200)]).float().mean(dim=0)
+def test_the_mask_prefers_the_center_of_k_space():
+    lines = torch.stack([sampled_lines(64, 0.3, seed) for seed in range(200)]).float().mean(dim=0)
     frequency = np.abs(np.fft.fftfreq(64))
     assert lines[frequency < 0.1].mean() > 2 * lines[frequency > 0.3].mean() > 0
 
 
 def test_fully_sampled_k_space_leaves_slices_as_they_are():
     slices = torch.randn(3, 1, 12, 20, generator=torch.Generator().manual_seed(1))
-    found = dagan.undersample(slices, dagan.sampled_lines(20, 1.0, 0))
+    found = undersample(slices, sampled_lines(20, 1.0, 0))
     torch.testing.assert_close(found, slices, atol=1e-6, rtol=0)
 
 
@@ -82,12 +93,12 @@ def test_a_line_left_out_removes_its_wave_and_no_other():
     slow, fast = torch.cos(2 * torch.pi * position), torch.cos(2 * torch.pi * 5 * position)
     lines = torch.ones(16, dtype=torch.bool)
     lines[[5, 11]] = False
-    found = dagan.undersample((slow + fast).expand(1, 1, 8, 16), lines)
+    found = undersample((slow + fast).expand(1, 1, 8, 16), lines)
     torch.testing.assert_close(found, slow.expand(1, 1, 8, 16), atol=1e-5, rtol=0)
 
 
 def test_an_untrained_generator_starts_near_the_zero_filled_slice_and_adds_to_it():
-    generator = dagan.Generator([4, 8], dagan.sampled_lines(16, 0.3, 0))
+    generator = Generator([4, 8], sampled_lines(16, 0.3, 0))
     damaged = torch.randn(2, 1, 18, 16)
     assert (generator(damaged) - damaged).abs().max() < 0.1
     torch.nn.init.zeros_(generator.missing.weight)
@@ -97,34 +108,34 @@ def test_an_untrained_generator_starts_near_the_zero_filled_slice_and_adds_to_it
 def test_the_restoration_loss_weighs_pixels_and_magnitudes():
     slices = torch.randn(2, 1, 8, 8)
     # a shift of the whole slice changes one coefficient, by 8 (orthonormal): mean square over 64 of them is 1
-    restored, options = slices + 1, {"pixel": 15, "frequency": 0.1}
-    centre = slices.sum(dim=(2, 3)).abs() / 8
+    restored = slices + 1
+    center = slices.sum(dim=(2, 3)).abs() / 8
     moved = (slices.sum(dim=(2, 3)) / 8 + 8).abs()
-    expected = 15 + 0.1 * float(((moved - centre) ** 2).mean()) / 64
-    assert float(dagan.restoration_loss(restored, slices, options)) == pytest.approx(expected, rel=1e-4)
-    assert float(dagan.restoration_loss(slices, slices, options)) == 0
+    expected = 15 + 0.1 * float(((moved - center) ** 2).mean()) / 64
+    assert float(dagan_training.restoration_loss(restored, slices, 15, 0.1)) == pytest.approx(expected, rel=1e-4)
+    assert float(dagan_training.restoration_loss(slices, slices, 15, 0.1)) == 0
 
 
 def test_a_flip_swaps_the_mirrored_structures():
     images, labels = subject()
-    copies = [DaganAugmentation(STILL, 3, MIRRORS)(images, labels, np.eye(4), number) for number in range(12)]
+    copies = [SubjectAugmentation(STILL, 3, MIRROR_LABELS)(images, labels, np.eye(4), number) for number in range(12)]
     flipped = [not np.allclose(copy["T1w"], images["T1w"], atol=1e-4) for copy, _ in copies]
     assert 2 < sum(flipped) < 10
-    for (copy, moved), turned in zip(copies, flipped, strict=True):
-        # the ball is symmetric: swapped structures are where they were, and the image is turned
+    for (copy, moved), is_flipped in zip(copies, flipped, strict=True):
+        # the ball is symmetric: swapped structures are where they were, and the image is mirrored
         np.testing.assert_array_equal(moved, labels)
-        expected = images["T1w"][::-1] if turned else images["T1w"]
+        expected = images["T1w"][::-1] if is_flipped else images["T1w"]
         np.testing.assert_allclose(copy["T1w"], expected, atol=1e-4)
     for number in range(12):
         np.testing.assert_allclose(
-            DaganAugmentation(STILL, 3)(images, labels, np.eye(4), number)[0]["T1w"], images["T1w"], atol=1e-4
+            SubjectAugmentation(STILL, 3)(images, labels, np.eye(4), number)[0]["T1w"], images["T1w"], atol=1e-4
         )
 
 
 def test_augmentation_moves_both_images_and_the_labels_together():
     images, labels = subject(side=32)
     for number in range(4):
-        copy, moved = DaganAugmentation(YANG, 5)(images, labels, np.eye(4), number)
+        copy, moved = SubjectAugmentation(YANG, 5)(images, labels, np.eye(4), number)
         assert (moved != labels).mean() > 0.01
         for modality, order in (("T1w", (1, 2, 3)), ("T2w", (3, 2, 1))):
             # each structure has a value of its own, half a standard deviation and more from the next
@@ -138,22 +149,23 @@ def test_augmentation_moves_both_images_and_the_labels_together():
             assert copy[modality][moved > 0].mean() == pytest.approx(SHIFT, abs=1e-3)
 
 
-def test_a_flipped_copy_is_the_other_one_turned():
+def test_a_flipped_copy_is_the_mirror_image_of_the_other():
     images, labels = subject()
-    turned = 0
+    flipped = 0
     for number in range(8):
         (copy, moved), (plain, plain_labels) = (
-            DaganAugmentation(YANG, 5, mirrors)(images, labels, np.eye(4), number) for mirrors in (MIRRORS, None)
+            SubjectAugmentation(YANG, 5, mirrors)(images, labels, np.eye(4), number)
+            for mirrors in (MIRROR_LABELS, None)
         )
         if not np.array_equal(moved, plain_labels):
-            turned += 1
-            plain, plain_labels = {name: data[::-1] for name, data in plain.items()}, MIRRORS[plain_labels[::-1]]
+            flipped += 1
+            plain, plain_labels = {name: data[::-1] for name, data in plain.items()}, MIRROR_LABELS[plain_labels[::-1]]
         np.testing.assert_array_equal(moved, plain_labels)
         assert all(np.array_equal(copy[name], plain[name]) for name in images)
-    assert 0 < turned < 8
+    assert 0 < flipped < 8
 
 
-class Interrupted(dagan.Slices):
+class Interrupted(Slices):
     """Stops once at step 6, between two lines of the history."""
 
     def __getitem__(self, index):
@@ -165,7 +177,7 @@ class Interrupted(dagan.Slices):
 def test_resumed_training_equals_uninterrupted_training_bit_for_bit(folder, tmp_path, monkeypatch):
     history, opened = fit(folder, tmp_path / "whole.pt")
     with monkeypatch.context() as patched:
-        patched.setattr(dagan, "Slices", Interrupted)
+        patched.setattr(dagan_training, "Slices", Interrupted)
         with pytest.raises(KeyboardInterrupt):
             fit(folder, tmp_path / "parts.pt")
     assert not (tmp_path / "parts.pt").exists()
@@ -184,35 +196,72 @@ def test_training_lowers_the_error_and_opens_training_subjects_only(folder, tmp_
     assert {path.split("sub-")[1][:2] for path in opened} == {"01", "02"}
 
 
+def test_the_discriminator_comes_to_tell_slices_from_restored_ones_and_the_generator_to_pass():
+    torch.manual_seed(0)
+    settings = SETTINGS.model_copy(update={"pixel": 0.0, "frequency": 0.0, "sampling": 0.1})
+    networks, slices = dagan_training.Adversaries(settings, SIDE, torch.device("cpu")), torch.randn(8, 1, SIDE, SIDE)
+    generator, discriminator = networks.generator, networks.discriminator
+    with torch.no_grad():
+        untrained = generator(undersample(slices, generator.lines))
+    losses = [networks.step(slices, 0.003) for _ in range(30)]
+    with torch.no_grad():
+        restored = generator(undersample(slices, generator.lines))
+        assert discriminator(slices).mean() > discriminator(untrained).mean() + 0.5
+        # nothing but the adversarial loss has changed the generator
+        assert discriminator(restored).mean() > discriminator(untrained).mean()
+    # of a discriminator that cannot tell: twice the logarithm of 2
+    assert losses[-1]["discriminator"] < 2 * np.log(2) < losses[0]["discriminator"] + 0.5
+
+
 def test_samples_have_the_layout_of_subjects_and_labels_of_their_images(folder, tmp_path):
     fit(folder, tmp_path / "dagan.pt", steps=2)
-    opened = dagan.sample(
-        "toy", OPTIONS, FOLD, MIRRORS, ["T1w", "T2w"], folder, tmp_path / "dagan.pt", tmp_path / "samples", "code"
-    )
+    subjects = Subjects(folder, MODALITIES)
+    draw, opened = sampler(tmp_path / "dagan.pt", SETTINGS, subjects, FOLD["train"], MIRROR_LABELS)
+    write_set(tmp_path / "samples", "toy", "dagan", 3, draw, "key")
     assert opened.pop(str(tmp_path / "dagan.pt")) == io.sha256(tmp_path / "dagan.pt")
     assert {path.split("sub-")[1][:2] for path in opened} == {"01", "02"}
     assert [path.name for path in sorted((tmp_path / "samples").iterdir())] == [f"sub-dagan000{k}" for k in (1, 2, 3)]
-    stem = tmp_path / "samples" / "sub-dagan0001" / "anat" / "sub-dagan0001"
-    labels = np.asarray(nib.load(f"{stem}_dseg.nii.gz").dataobj)
-    for modality in ("T1w", "T2w"):
-        image = nib.load(f"{stem}_desc-preproc_{modality}.nii.gz").get_fdata()
+    labels = np.asarray(nib.load(bids.path(tmp_path / "samples", "dagan0001", bids.DSEG)).dataobj)
+    for modality in MODALITIES:
+        image = nib.load(bids.path(tmp_path / "samples", "dagan0001", bids.preprocessed(modality))).get_fdata()
         assert (image[labels == 0] == 0).all()
         assert image[labels > 0].mean() == pytest.approx(SHIFT, abs=0.01)
 
 
+def test_the_scripts_train_and_sample_a_fold(folder, tmp_path):
+    io.write_json(tmp_path / "folds.json", {"folds": [FOLD]})
+    (tmp_path / "dseg.tsv").write_text("index\tname\tmirror\n1\ta\t2\n2\tb\t1\n3\tc\t3\n")
+    settings = SETTINGS.model_dump()
+    sampling = {name: settings[name] for name in DaganSampling.model_fields}
+    common = {"folds": "folds.json", "structures": "dseg.tsv", "subjects": "preprocess", "weights": "dagan.pt"}
+    runs = [
+        (train_dagan, {"settings": settings}, {"history": "dagan.jsonl", "manifest": "dagan.json"}),
+        (sample_dagan, {"settings": sampling, "samples": 3}, {"model": "dagan.json", "output": "samples"}),
+    ]
+    for script, options, files in runs:
+        files = {**common, "manifest": "samples.json", **files}
+        argv = ["--options", canonical({**options, "modalities": MODALITIES}), "--fold", "1"]
+        script.main([*argv, *(part for name, path in files.items() for part in (f"--{name}", str(tmp_path / path)))])
+    history = [json.loads(line) for line in (tmp_path / "dagan.jsonl").read_text().splitlines()]
+    trained, sampled = (io.read_json(tmp_path / f"{name}.json") for name in ("dagan", "samples"))
+    assert trained["restored_mse"] == history[-1]["restored_mse"]
+    assert set(sampled["opened"]) == {*trained["opened"], str(tmp_path / "dagan.pt")}
+    assert bids.subjects_in(tmp_path / "samples") == ["dagan0001", "dagan0002", "dagan0003"]
+
+
 def test_fully_sampled_k_space_and_no_network_give_the_subject_back(folder, tmp_path):
-    generator = dagan.Generator(OPTIONS["features"], torch.ones(SIDE, dtype=torch.bool))
+    generator = Generator(SETTINGS.features, torch.ones(SIDE, dtype=torch.bool))
     torch.nn.init.zeros_(generator.missing.weight)
     torch.save(generator.state_dict(), tmp_path / "dagan.pt")
     images, labels = subject()
-    scores = dagan._scores(images, labels)
-    found = dagan.restorer(tmp_path / "dagan.pt", OPTIONS, SIDE)(scores)
+    scores = zscores(images, labels)
+    found = restorer(tmp_path / "dagan.pt", SETTINGS, SIDE)(scores)
     np.testing.assert_allclose(found, scores, atol=1e-5)
 
 
 def test_weights_of_another_network_are_refused(folder, tmp_path):
     fit(folder, tmp_path / "dagan.pt", steps=1)
     with pytest.raises(InputError, match="expected weights of the configured network"):
-        dagan.restorer(tmp_path / "dagan.pt", OPTIONS | {"features": [8, 8]}, SIDE)
+        restorer(tmp_path / "dagan.pt", SETTINGS.model_copy(update={"features": [8, 8]}), SIDE)
     with pytest.raises(InputError, match="expected weights of the configured network"):
-        dagan.restorer(tmp_path / "dagan.pt", OPTIONS, SIDE + 16)
+        restorer(tmp_path / "dagan.pt", SETTINGS, SIDE + 16)

@@ -4,25 +4,26 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from ganreg.evaluate import degrade
+from ganreg.simulate import degrade
+from ganreg.simulate.settings import Degradation
 
 SHAPE = (32, 36, 28)
-OPTIONS = {"noise_sd": [0.5, 1], "bias_sd": [0.2], "rotation_deg": [10], "seed": 1}
+DEGRADATION = Degradation(noise_sd=[0.5, 1], bias_sd=[0.2], rotation_deg=[10], seed=1)
 
 
 @pytest.fixture
 def brain():
     """A preprocessed image: an ellipsoid of mean 4 and standard deviation 1, 0 outside."""
     rng = np.random.default_rng(0)
-    grid = np.stack(np.meshgrid(*(np.linspace(-1, 1, side) for side in SHAPE), indexing="ij"))
+    grid = np.stack(np.meshgrid(*(np.linspace(-1, 1, size) for size in SHAPE), indexing="ij"))
     inside = (grid**2).sum(axis=0) < 0.6
     texture = ndimage.gaussian_filter(rng.standard_normal(SHAPE), 2)
     texture = (texture - texture[inside].mean()) / texture[inside].std()
     return np.where(inside, texture + 4, 0).astype(np.float32)
 
 
-def centred(spacing, shape):
-    """Affine of a grid whose centre is at the world's point (10, -20, 30)."""
+def centered(spacing, shape):
+    """Affine of a grid whose center is at the world's point (10, -20, 30)."""
     affine = np.diag([spacing, spacing, spacing, 1.0])
     affine[:3, 3] = np.array([10, -20, 30]) - spacing * (np.array(shape) - 1) / 2
     return affine
@@ -59,18 +60,18 @@ def test_a_quarter_turn_moves_every_voxel_to_where_it_belongs():
     image = np.zeros(shape, dtype=np.float32)
     image[1:-1, 1:-1, 1:-1] = np.random.default_rng(0).uniform(1, 2, (7, 7, 3))
     turn = np.array([[0, -1, 0], [1, 0, 0], [0, 0, 1.0]])
-    field = degrade.rotation_field(turn, np.array([10, -20, 30]), shape, centred(3, shape))
+    field = degrade.rotation_field(turn, np.array([10, -20, 30]), shape, centered(3, shape))
     # x goes to y: what lay along the first axis lies along the second
     np.testing.assert_allclose(degrade.rotate_image(image, field), np.rot90(image, 1, axes=(0, 1)), atol=1e-3)
 
 
 def test_labels_on_a_finer_grid_turn_with_the_image(brain):
-    fine_shape = tuple(2 * side for side in SHAPE)
+    fine_shape = tuple(2 * size for size in SHAPE)
     half = brain != 0
     half[: SHAPE[0] // 2] = False
     # two grids over the same box: the finer one's voxels halve the coarser one's
     labels = np.kron(half, np.ones((2, 2, 2))).astype(np.uint8)
-    affine, fine = centred(4, SHAPE), centred(2, fine_shape)
+    affine, fine = centered(4, SHAPE), centered(2, fine_shape)
     rng = np.random.default_rng(3)
     image, turned = degrade.degrade("rotation_deg", 20, rng, half.astype(np.float32), affine, labels, fine)
     coarse = turned.reshape(SHAPE[0], 2, SHAPE[1], 2, SHAPE[2], 2).mean(axis=(1, 3, 5)) > 0.5
@@ -91,7 +92,7 @@ def test_a_rotation_has_the_angle_asked_for(degrees):
 
 def test_each_pair_comes_untouched_and_once_a_level_onto_the_untouched_fixed_subject():
     pair = {"pair": "sub-02_to_sub-01", "moving": "02", "fixed": "01"}
-    (fold,) = degrade.degraded_folds([{"fold": 1, "test": ["01", "02"], "pairs": [pair]}], OPTIONS)
+    (fold,) = degrade.degraded_folds([{"fold": 1, "test": ["01", "02"], "pairs": [pair]}], DEGRADATION)
     assert fold["pairs"][0] == {**pair, "degradation": "none", "level": 0}
     assert [(each["moving"], each["degradation"], each["level"]) for each in fold["pairs"][1:]] == [
         ("02noise1", "noise_sd", 0.5),
@@ -101,3 +102,18 @@ def test_each_pair_comes_untouched_and_once_a_level_onto_the_untouched_fixed_sub
     ]
     assert {each["fixed"] for each in fold["pairs"]} == {"01"}
     assert fold["pairs"][1]["pair"] == "sub-02noise1_to_sub-01"
+
+
+def test_a_higher_level_is_more_of_the_same_and_a_copy_does_not_depend_on_the_others(brain):
+    labels, affine = (brain != 0).astype(np.uint8), centered(4, SHAPE)
+    subject = ("02", brain, affine, labels, affine)
+    copies = {name: (image, moved) for name, image, moved in degrade.degraded_copies(*subject, DEGRADATION)}
+    assert list(copies) == ["02noise1", "02noise2", "02bias1", "02rotation1"]
+    low, high = (copies[f"02noise{number}"][0] - brain for number in (1, 2))
+    np.testing.assert_allclose(high, 2 * low, atol=1e-5)
+    alone = Degradation(noise_sd=[1], bias_sd=[], rotation_deg=[], seed=1)
+    ((name, image, moved),) = degrade.degraded_copies(*subject, alone)
+    assert name == "02noise1"
+    np.testing.assert_array_equal(image, copies["02noise2"][0])
+    np.testing.assert_array_equal(moved, labels)
+    assert (copies["02rotation1"][1] != labels).any()

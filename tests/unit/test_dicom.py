@@ -15,6 +15,7 @@ from scipy.spatial.transform import Rotation
 from ganreg import io
 from ganreg.errors import InputError
 from ganreg.get import dicom
+from ganreg.get.settings import Dicom
 from ganreg.spatial import itk
 
 SPACING = (1.5, 1.25, 4.0)
@@ -68,18 +69,22 @@ def write_subject(folder, rotation=STRAIGHT, **changed):
     (folder / "notes.txt").write_text("no DICOM")
 
 
-@pytest.fixture(params=["dcm2niix", "SimpleITK"])
-def converter(request, monkeypatch):
-    """Both ways to convert."""
-    # as the workflow has it: programs beside the interpreter come first
-    path = str(Path(sys.executable).parent)
-    monkeypatch.setenv("PATH", f"{path}:{os.environ['PATH']}" if request.param == "dcm2niix" else "")
-    if request.param == "dcm2niix" and not shutil.which("dcm2niix"):
-        pytest.skip("dcm2niix is not installed")
+@pytest.fixture(autouse=True)
+def converter(monkeypatch):
+    """dcm2niix as the workflow has it: programs beside the interpreter come first."""
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
 
 
-def options(root, **more):
-    return {"root": str(root), "subjects": [], "series": SERIES, **more}
+def described(root, **more):
+    return Dicom(**{"root": str(root), "series": SERIES, **more})
+
+
+def test_without_the_converter_there_is_one_line(tmp_path, monkeypatch):
+    write_subject(tmp_path / "in" / "01")
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(InputError, match="dicom: expected the program dcm2niix, found none on the PATH"):
+        dicom.get(tmp_path / "out" / "participants.tsv", described(tmp_path / "in"))
+    assert not (tmp_path / "out").exists()
 
 
 def values_by_place(image):
@@ -92,9 +97,9 @@ def values_by_place(image):
 
 @pytest.mark.parametrize("rotation", [STRAIGHT, OBLIQUE], ids=["straight", "oblique"])
 @pytest.mark.parametrize("slices", [range(6), range(5, -1, -1), [3, 0, 5, 1, 4, 2]], ids=["up", "down", "shuffled"])
-def test_every_voxel_lies_where_the_tags_put_it(converter, rotation, slices, tmp_path):
+def test_every_voxel_lies_where_the_tags_put_it(rotation, slices, tmp_path):
     write_subject(tmp_path / "in" / "sub-01", rotation, slices=slices)
-    dicom.get(tmp_path / "out" / "participants.tsv", options(tmp_path / "in"))
+    dicom.get(tmp_path / "out" / "participants.tsv", described(tmp_path / "in"))
     assert pd.read_csv(tmp_path / "out" / "participants.tsv", sep="\t")["participant_id"].tolist() == ["sub-01"]
     for suffix, seed in (("T1w", 1), ("T2w", 2)):
         original, stem = scan(rotation, seed), tmp_path / "out/sub-01/anat/sub-01"
@@ -128,7 +133,7 @@ def test_slices_that_make_no_volume_are_one_line(changed, message, tmp_path):
     with pytest.raises(
         InputError, match=rf"in/01: 'Ax T1 SE': expected .*{re.escape(message.removeprefix('expected '))}"
     ):
-        dicom.get(tmp_path / "out" / "participants.tsv", options(tmp_path / "in"))
+        dicom.get(tmp_path / "out" / "participants.tsv", described(tmp_path / "in"))
     assert not (tmp_path / "out" / "participants.tsv").exists()
 
 
@@ -137,7 +142,7 @@ def test_a_damaged_file_is_named_and_its_slice_is_missing(tmp_path, capsys):
     path = tmp_path / "in" / "01" / "a" / "1-003.dcm"
     path.write_bytes(path.read_bytes()[:-60])
     with pytest.raises(InputError, match="slices are missing"):
-        dicom.get(tmp_path / "out" / "participants.tsv", options(tmp_path / "in"))
+        dicom.get(tmp_path / "out" / "participants.tsv", described(tmp_path / "in"))
     assert f"{path}: passed over, DICOM without an image that can be read" in capsys.readouterr().out
 
 
@@ -155,7 +160,7 @@ def test_a_converter_that_puts_voxels_elsewhere_is_not_believed(tmp_path, monkey
     with pytest.raises(
         InputError, match=r"'Ax T1 SE': expected voxels where the DICOM tags put them, .* 0\.50 mm away"
     ):
-        dicom.get(tmp_path / "out" / "participants.tsv", options(tmp_path / "in"))
+        dicom.get(tmp_path / "out" / "participants.tsv", described(tmp_path / "in"))
 
 
 @pytest.mark.parametrize(
@@ -168,7 +173,7 @@ def test_a_converter_that_puts_voxels_elsewhere_is_not_believed(tmp_path, monkey
 def test_no_series_and_two_series_are_one_line(series, message, tmp_path):
     write_subject(tmp_path / "in" / "01")
     with pytest.raises(InputError, match=message):
-        dicom.get(tmp_path / "out" / "participants.tsv", options(tmp_path / "in", series=series))
+        dicom.get(tmp_path / "out" / "participants.tsv", described(tmp_path / "in", series=series))
 
 
 def test_all_faults_are_named_and_the_others_can_be_chosen(tmp_path, capsys):
@@ -181,11 +186,11 @@ def test_all_faults_are_named_and_the_others_can_be_chosen(tmp_path, capsys):
     with pytest.raises(
         InputError, match=r"in/sub-02: expected one series like 't2', found none among 1: .*2 more above"
     ):
-        dicom.get(output, options(tmp_path / "in"))
+        dicom.get(output, described(tmp_path / "in"))
     said = capsys.readouterr().out
     assert said.count("in/sub-03: expected one series like") == 2
     assert "found none among 0: no DICOM" in said
-    dicom.get(output, options(tmp_path / "in", subjects=["01"], series={"T1w": "t1", "T2w": None}))
+    dicom.get(output, described(tmp_path / "in", subjects=["01"], series={"T1w": "t1", "T2w": None}))
     # what the first run wrote is gone: of other subjects, and of the modality that is not wanted any more
     assert sorted(path.name for path in output.parent.glob("sub-*/anat/*")) == ["sub-01_T1w.nii.gz"]
 
@@ -196,9 +201,9 @@ def test_all_faults_are_named_and_the_others_can_be_chosen(tmp_path, capsys):
         (
             ["01"],
             {"root": "nowhere"},
-            r"expected a folder with a folder for each subject \(dicom.root\), found nowhere",
+            r"expected a folder with a folder for each subject, found nowhere",
         ),
-        (["01"], {"subjects": ["02"]}, r"expected a folder of subject 02 \(dicom.subjects\), found none"),
+        (["01"], {"subjects": ["02"]}, r"expected a folder of subject 02, found none"),
         (["a_1", "a-1"], {}, "a_1: expected a name of its own in letters and digits, found 'a1'"),
         ([], {}, "expected a folder for each subject, found none"),
     ],
@@ -208,4 +213,4 @@ def test_folders_that_are_no_subjects_are_one_line(names, more, message, tmp_pat
     for name in names:
         (tmp_path / "in" / name).mkdir()
     with pytest.raises(InputError, match=message):
-        dicom.get(tmp_path / "out" / "participants.tsv", options(tmp_path / "in") | more)
+        dicom.get(tmp_path / "out" / "participants.tsv", described(**{"root": tmp_path / "in", **more}))

@@ -11,6 +11,7 @@ from loopback import packed
 
 from ganreg.errors import InputError
 from ganreg.get import archive, download, ixi
+from ganreg.get.settings import Ixi
 
 CONTENT = bytes(range(256)) * 12_000
 CHECKSUM = hashlib.md5(CONTENT).hexdigest()
@@ -53,7 +54,7 @@ def test_a_later_call_goes_on_and_a_server_without_ranges_starts_anew(server, tm
     assert (tmp_path / "file").read_bytes() == (tmp_path / "other").read_bytes() == CONTENT
 
 
-def test_a_complete_part_is_only_looked_at(server, tmp_path):
+def test_a_complete_part_is_only_checked(server, tmp_path):
     (tmp_path / ".file.part").write_bytes(CONTENT)
     download.fetch(server.url("file"), tmp_path / "file", CHECKSUM, **IMPATIENT)
     assert (tmp_path / "file").read_bytes() == CONTENT
@@ -106,13 +107,11 @@ def test_a_full_disk_is_found_out_before_a_byte_is_written(server, tmp_path, mon
     assert list(tmp_path.iterdir()) == []
 
 
-SOURCE = {"dataset": "some", "name": "Some", "licence": "CC0", "citation": "nobody"}
-
-
 def listed(server, megabytes=3.0, md5=""):
     """A table of downloads with the one file of the server, in a folder of its own."""
     server.files["folder/file"] = server.files["file"]
-    return {**SOURCE, "url": server.url("")}, pd.DataFrame([["folder/file", md5, megabytes]], columns=COLUMNS)
+    source = download.Source("some", "Some", server.url(""), "CC0", "nobody")
+    return source, pd.DataFrame([["folder/file", md5, megabytes]], columns=COLUMNS)
 
 
 COLUMNS = ["path", "md5", "megabytes"]
@@ -180,15 +179,18 @@ def unpack(path, folder):
         (b"<html>not found</html>" * 100, "expected a tar archive, found one that cannot be read"),
         (packed(("good", b"1" * 3000))[:1500], "expected a tar archive, found one that cannot be read"),
         # packed by gzip
-        (gzip.compress(packed(("../evil", b"1"))), r"expected paths inside the archive, found ../evil"),
-        (gzip.compress(packed(entry("evil", type=tarfile.SYMTYPE, linkname="good"))), "found a link or device: evil"),
-        (gzip.compress(packed(("good", b"1")))[:-20], "expected a tar archive, found one that cannot be read"),
+        (gzip.compress(packed(("../evil", b"1")), mtime=0), r"expected paths inside the archive, found ../evil"),
+        (
+            gzip.compress(packed(entry("evil", type=tarfile.SYMTYPE, linkname="good")), mtime=0),
+            "found a link or device: evil",
+        ),
+        (gzip.compress(packed(("good", b"1")), mtime=0)[:-20], "expected a tar archive, found one that cannot be read"),
         # a byte of gzip's own checksum
         (
-            gzip.compress(packed(("good", b"1")))[:-8] + bytes(8),
+            gzip.compress(packed(("good", b"1")), mtime=0)[:-8] + bytes(8),
             "expected a tar archive, found one that cannot be read",
         ),
-        (gzip.compress(bytes(10**7)), "expected at most 0 MB when unpacked, found more"),
+        (gzip.compress(bytes(10**7), mtime=0), "expected at most 0 MB when unpacked, found more"),
     ],
 )
 def test_an_archive_that_means_harm_or_is_none_is_refused_and_writes_nothing(content, message, tmp_path):
@@ -217,17 +219,16 @@ def ixi_archives(server, first, second):
         server.files[f"IXI-{modality}.tar"] = content
         md5 = hashlib.md5(content).hexdigest()
         lines.append({"path": f"IXI-{modality}.tar", "md5": md5, "megabytes": float("nan")})
-    source = {"dataset": "ixi", "name": "IXI", "url": server.url(""), "licence": "CC BY-SA 3.0", "citation": "IXI"}
-    return source, pd.DataFrame(lines)
+    return download.Source("ixi", "IXI", server.url(""), "CC BY-SA 3.0", "IXI"), pd.DataFrame(lines)
 
 
-OPTIONS = {"accept_licence": True, "sites": [], "subjects": None}
+ALL = Ixi(accept_licence=True)
 SUBJECTS = ["IXI002-Guys-0828", "IXI012-HH-1211", "IXI035-IOP-0873", "IXI013-HH-1212"]
 
 
 def test_ixi_becomes_a_bids_folder_and_who_lacks_an_image_is_named(server, tmp_path, capsys):
     addresses = ixi_archives(server, SUBJECTS, SUBJECTS[:3])
-    ixi.get(*addresses, tmp_path / "participants.tsv", OPTIONS, **IMPATIENT)
+    ixi.get(*addresses, tmp_path / "participants.tsv", ALL, **IMPATIENT)
     table = pd.read_csv(tmp_path / "participants.tsv", sep="\t")
     assert table["participant_id"].tolist() == ["sub-IXI002", "sub-IXI012", "sub-IXI035"]
     assert table["site"].tolist() == ["Guys", "HH", "IOP"]
@@ -239,27 +240,26 @@ def test_ixi_becomes_a_bids_folder_and_who_lacks_an_image_is_named(server, tmp_p
 
 def test_the_part_of_ixi_that_is_chosen_lies_there_alone_and_another_takes_no_download(server, tmp_path):
     addresses = ixi_archives(server, SUBJECTS, SUBJECTS)
-    for options, expected in (
+    for choice, expected in (
         ({"sites": ["HH"], "subjects": 1}, {"sub-IXI012"}),
         ({}, {"sub-IXI002", "sub-IXI012", "sub-IXI013", "sub-IXI035"}),
         ({"sites": ["HH"]}, {"sub-IXI012", "sub-IXI013"}),
     ):
-        ixi.get(*addresses, tmp_path / "participants.tsv", OPTIONS | options, **IMPATIENT)
+        ixi.get(*addresses, tmp_path / "participants.tsv", Ixi(accept_licence=True, **choice), **IMPATIENT)
         assert {path.name for path in tmp_path.glob("sub-*")} == expected
     assert len(server.asked) == 2
 
 
-def test_without_its_licence_nothing_is_asked_for(server, tmp_path):
+def test_without_its_license_nothing_is_asked_for(server, tmp_path):
     addresses = ixi_archives(server, SUBJECTS, SUBJECTS)
-    with pytest.raises(
-        InputError, match=r"expected `ixi: {accept_licence: true}` for CC BY-SA 3\.0; cite: IXI; found f"
-    ):
-        ixi.get(*addresses, tmp_path / "participants.tsv", OPTIONS | {"accept_licence": False}, **IMPATIENT)
+    terms = r"\(accept_licence: true\): CC BY-SA 3\.0; cite: IXI; found false"
+    with pytest.raises(InputError, match=f"ixi: expected the license to be accepted {terms}"):
+        ixi.get(*addresses, tmp_path / "participants.tsv", Ixi(), **IMPATIENT)
     assert server.asked == []
 
 
 def test_no_subject_with_both_images_is_one_line(server, tmp_path):
     addresses = ixi_archives(server, SUBJECTS[:1], SUBJECTS[1:])
     with pytest.raises(InputError, match="expected subjects of any site with both images, found none"):
-        ixi.get(*addresses, tmp_path / "participants.tsv", OPTIONS, **IMPATIENT)
+        ixi.get(*addresses, tmp_path / "participants.tsv", ALL, **IMPATIENT)
     assert not (tmp_path / "participants.tsv").exists()

@@ -11,23 +11,24 @@ import pandas as pd
 import pytest
 import torch
 
-from ganreg import io, training
+from ganreg import io
 from ganreg.errors import InputError
-from ganreg.progress import LEDGER
+from ganreg.learn.checkpoint import Checkpoint, save_weights
 from ganreg.register import batch
 from ganreg.register.cost import COST_FILE
+from ganreg.resume import LEDGER
 
 PAIRS = [{"pair": f"pair{number}", "fixed": "01", "moving": f"{number:02d}"} for number in (1, 2, 3)]
 
 
 @pytest.fixture
 def register(tmp_path):
-    """A function (stop at which pair, mark) that registers a batch; it counts how often each pair was registered."""
+    """A function (pair to stop at, resume key) that registers a batch; it notes each pair that was registered."""
     for name in ("fixed", "moving"):
         (tmp_path / name).write_text(name)
     calls = []
 
-    def run(stop_at=None, mark="mark"):
+    def run(stop_at=None, key="key"):
         def one(_fixed, _moving, output):
             if output.name == f"{stop_at}.nii.gz":
                 raise KeyboardInterrupt
@@ -35,7 +36,7 @@ def register(tmp_path):
             io.save(output, np.full((4, 4, 4), len(output.name)), np.eye(4))
 
         images = (tmp_path / "fixed", tmp_path / "moving")
-        batch.register_batch(PAIRS, 1, "toy", 1, lambda _: images, one, tmp_path / "out", mark)
+        batch.register_batch(PAIRS, 1, "toy", 1, lambda _: images, one, tmp_path / "out", key)
 
     run.calls, run.part, run.output = calls, tmp_path / ".out.part", tmp_path / "out"
     return run
@@ -83,7 +84,7 @@ def test_a_ledger_that_was_cut_short_keeps_what_is_before_the_cut(register):
 
 
 @pytest.mark.parametrize("damage", [b"", b"{", None])
-def test_a_part_without_a_mark_of_its_own_is_set_aside(register, capsys, damage):
+def test_a_part_without_a_key_of_its_own_is_set_aside(register, capsys, damage):
     with pytest.raises(KeyboardInterrupt):
         register(stop_at="pair3")
     ledger = register.part / LEDGER
@@ -107,7 +108,7 @@ def test_what_a_killed_process_left_beside_a_file_is_removed_and_nothing_else(tm
 
 @pytest.mark.parametrize("kept", [0.0, 0.5, 0.99])
 def test_a_checkpoint_that_was_cut_short_is_set_aside(tmp_path, capsys, kept):
-    checkpoint = training.Checkpoint(tmp_path / "toy.pt", "mark", "toy")
+    checkpoint = Checkpoint(tmp_path / "toy.pt", "key", "toy")
     checkpoint.save({"weights": torch.arange(10_000.0)})
     assert torch.equal(checkpoint.load()["weights"], torch.arange(10_000.0))
     content = checkpoint.path.read_bytes()
@@ -136,7 +137,7 @@ def small_files():
 
 WRITERS = {
     "volume.nii.gz": lambda path: io.save(path, np.random.default_rng(0).normal(size=(20, 20, 20)), np.eye(4)),
-    "weights.pt": lambda path: training.save_weights(path, {"weights": torch.arange(10_000.0)}),
+    "weights.pt": lambda path: save_weights(path, {"weights": torch.arange(10_000.0)}),
     "table.csv": lambda path: io.write_table(path, pd.DataFrame({"value": range(10_000)})),
 }
 
@@ -157,9 +158,10 @@ def test_a_script_on_a_full_disk_says_so_in_its_last_line(tmp_path, root):
     """The checkpoint of a network's training: torch itself would end with a traceback."""
     program = f"""
 import resource, torch
-from ganreg import cli, training
+from ganreg import cli
+from ganreg.learn.checkpoint import Checkpoint
 resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
-checkpoint = training.Checkpoint({str(tmp_path / "toy.pt")!r}, "mark", "toy")
+checkpoint = Checkpoint({str(tmp_path / "toy.pt")!r}, "key", "toy")
 cli.run(lambda: checkpoint.save({{"weights": torch.arange(10_000.0)}}))
 """
     environment = {"PYTHONPATH": str(root / "workflow")}

@@ -5,7 +5,11 @@ import locale
 
 import nibabel as nib
 import numpy as np
+import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
 
 from ganreg import io
 from ganreg.errors import InputError
@@ -61,9 +65,9 @@ def forms(qform, of_qform, sform, of_sform):
     return image
 
 
-def shifted(millimetres):
+def shifted(millimeters):
     affine = np.diag([2.0, 2, 2, 1])
-    affine[0, 3] = millimetres
+    affine[0, 3] = millimeters
     return affine
 
 
@@ -145,7 +149,7 @@ def test_simpleitk_sees_voxels_where_nibabel_does():
     np.testing.assert_allclose(image.TransformIndexToPhysicalPoint((1, 2, 3)), ras * [-1, -1, 1])
 
 
-def test_a_matrix_survives_the_way_through_simpleitk():
+def test_a_matrix_survives_simpleitk():
     matrix = np.eye(4)
     matrix[:3] += np.random.default_rng(0).normal(0, 0.1, (3, 4))
     np.testing.assert_allclose(itk.affine_matrix(itk.to_transform(matrix)), matrix, atol=1e-12)
@@ -162,3 +166,56 @@ def test_text_is_utf8_in_any_locale(tmp_path):
     finally:
         locale.setlocale(locale.LC_ALL, before)
     assert (tmp_path / "text.txt").read_bytes() == "Schädel".encode()
+
+
+def test_a_full_disk_is_one_line(tmp_path):
+    def fill():
+        with io.atomic(tmp_path / "table.csv"):
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(InputError, match=r"table.csv: expected room to write it, found none: No space left"):
+        fill()
+    assert not list(tmp_path.iterdir())
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.data())
+def test_any_volume_is_read_as_it_was_written(data):
+    shape = tuple(data.draw(st.lists(st.integers(1, 6), min_size=3, max_size=3), "shape"))
+    dtype = data.draw(st.sampled_from([np.uint8, np.int16, np.int32, np.float32, np.float64]), "dtype")
+    spacing = data.draw(st.lists(st.floats(0.3, 8), min_size=3, max_size=3), "spacing")
+    # less than half a right angle in all: the nearest orientation stays RAS
+    angles = data.draw(st.lists(st.floats(-12, 12), min_size=3, max_size=3), "angles")
+    affine = np.eye(4)
+    affine[:3, :3] = Rotation.from_euler("xyz", angles, degrees=True).as_matrix() @ np.diag(spacing)
+    affine[:3, 3] = data.draw(st.lists(st.floats(-200, 200), min_size=3, max_size=3), "origin")
+    values = np.random.default_rng(data.draw(st.integers(0, 99), "seed")).integers(0, 200, shape)
+    with io.scratch() as folder:
+        path = folder / "volume.nii.gz"
+        io.save(path, values, affine, dtype)
+        image = io.load(path)
+        labels = np.asarray(io.load_labels(path).dataobj)
+        header = nib.load(path).header
+    np.testing.assert_array_equal(np.asarray(image.dataobj), values)
+    assert header.get_data_dtype() == dtype
+    np.testing.assert_array_equal(labels, values)
+    assert labels.dtype == np.int32
+    # a header's numbers are of single precision
+    np.testing.assert_allclose(image.affine, affine, rtol=1e-5, atol=1e-4)
+    np.testing.assert_allclose(header.get_qform(), affine, atol=1e-3)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.binary(max_size=400))
+def test_no_bytes_are_read_as_a_volume_by_chance(content):
+    with io.scratch() as folder:
+        for name in ("noise.nii", "noise.nii.gz"):
+            (folder / name).write_bytes(content)
+            with pytest.raises(InputError, match=f"{name}: expected"):
+                io.load(folder / name)
+
+
+def test_a_table_is_text_of_six_digits(tmp_path):
+    frame = pd.DataFrame({"pair": ["a", "b"], "dice": [2 / 3, np.nan], "count": [1, 2]})
+    io.write_table(tmp_path / "table.csv", frame)
+    assert (tmp_path / "table.csv").read_bytes() == b"pair,dice,count\na,0.666667,1\nb,,2\n"

@@ -1,11 +1,15 @@
 """Overlap, surface distance and regularity with known answers."""
 
 import numpy as np
+import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from monai.metrics import compute_hausdorff_distance
 from scipy import ndimage
 
-from ganreg.evaluate import metrics, overlap
+from ganreg.evaluate import metrics
+from ganreg.volumes import overlap
 
 
 def cube(offset=0):
@@ -56,14 +60,14 @@ def test_surface_distance_agrees_with_an_independent_implementation():
 def test_the_identity_is_regular_and_a_fold_is_counted():
     mask = torch.ones(20, 20, 20, dtype=torch.bool)
     field = torch.zeros(1, 3, 20, 20, 20)
-    assert metrics.regularity(field, mask) == {
+    assert metrics.of_pair(field, mask) == {
         "folded_forward_percent": 0,
         "folded_central_percent": 0,
         "ndv_percent": 0,
         "sdlogj": 0,
     }
     field[:, 0, 10] = 2.5
-    folded = metrics.regularity(field, mask)
+    folded = metrics.of_pair(field, mask)
     # voxels of plane 10 look ahead to plane 11, 1.5 behind them: one plane in twenty
     assert folded["folded_forward_percent"] == 5.0
     assert folded["ndv_percent"] > 0
@@ -76,9 +80,59 @@ def test_regularity_sees_no_further_than_the_brains_edge():
     field[:, 0, 4] = 2.5
     mask = torch.zeros(24, 20, 20, dtype=torch.bool)
     mask[8:16, 5:15, 5:15] = True
-    brain = metrics.regularity(field, mask)
+    brain = metrics.of_pair(field, mask)
     field[:, 0, 4] = 0
-    assert metrics.regularity(field, mask) == brain
+    assert metrics.of_pair(field, mask) == brain
     # the fold right before the brain does count
     field[:, 0, 8] = 2.5
-    assert metrics.regularity(field, mask)["folded_forward_percent"] > brain["folded_forward_percent"]
+    assert metrics.of_pair(field, mask)["folded_forward_percent"] > brain["folded_forward_percent"]
+
+
+def test_a_fold_of_known_size_is_known_to_all_measures():
+    mask = torch.ones(20, 20, 20, dtype=torch.bool)
+    # space is mirrored from plane 10 on: determinants are -1 behind it
+    field = torch.zeros(1, 3, 20, 20, 20)
+    field[:, 0, 10:] = -2 * torch.arange(10.0)[:, None, None]
+    found = metrics.of_pair(field, mask)
+    # at plane 10 forward differences look into the mirrored half, central ones see (1 - 1) / 2 = 0
+    assert found["folded_forward_percent"] == 50
+    assert found["folded_central_percent"] == 50
+    # 9 of 20 layers of cells, 19 x 19 each
+    assert found["ndv_percent"] == pytest.approx(100 * 9 * 19 * 19 / 20**3, rel=1e-4)
+    logarithms = np.repeat([0, np.log(1e-9)], 4000)
+    assert found["sdlogj"] == pytest.approx(logarithms.std(ddof=1), rel=1e-4)
+
+
+def test_forward_differences_see_folds_of_a_voxel_that_central_ones_miss():
+    field = torch.zeros(1, 3, 20, 20, 20)
+    field[:, 0, ::2] = 1.5
+    found = metrics.of_pair(field, torch.ones(20, 20, 20, dtype=torch.bool))
+    # every second plane, and the last one, which repeats the difference of the one before
+    assert found["folded_forward_percent"] == pytest.approx(55)
+    # the first and the last plane, where both one-sided differences are the same
+    assert found["folded_central_percent"] == pytest.approx(10)
+
+
+def test_measures_of_structures_are_in_the_order_of_the_indices():
+    first, second = cube(), cube(2)
+    first[0, 0, 0] = 3
+    lost, moved = metrics.of_structures(first, second, [3, 1], [3.0, 1.0, 1.0])
+    assert moved == {"dice": 0.75, "hd95_mm": 6}
+    assert lost["dice"] == 0
+    assert np.isnan(lost["hd95_mm"])
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 5))
+def test_overlap_is_symmetric_and_whole_with_oneself(seed, count):
+    first, second = np.random.default_rng(seed).integers(0, count + 1, (2, 4, 5, 3))
+    forward, backward = overlap.dice(first, second, count), overlap.dice(second, first, count)
+    np.testing.assert_array_equal(forward, backward)
+    expected = [2 * ((first == k) & (second == k)).sum() / max(((first == k).sum() + (second == k).sum()), 1)
+                for k in range(1, count + 1)]  # fmt: skip
+    np.testing.assert_allclose(np.nan_to_num(forward), expected)
+    own = overlap.dice(first, first, count)
+    assert set(own[~np.isnan(own)]) <= {1.0}
+    spacing = [1.0, 2.0, 3.0]
+    distances = metrics.hd95(first, second, range(1, count + 1), spacing)
+    np.testing.assert_array_equal(distances, metrics.hd95(second, first, range(1, count + 1), spacing))

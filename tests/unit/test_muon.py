@@ -1,16 +1,16 @@
-"""Muon: orthogonalised steps, whatever the size of the gradients and of their directions."""
+"""Muon: orthogonalized steps, whatever the size of the gradients and of their directions."""
 
 import pytest
 import torch
 
-from ganreg.muon import Muon, orthogonalised
+from ganreg.learn.muon import Muon, orthogonalized
 
 
 @pytest.mark.parametrize("shape", [(6, 40), (40, 6), (5, 5)])
 def test_singular_values_come_near_one_and_directions_stay(shape):
     torch.manual_seed(0)
     matrix = torch.randn(shape, dtype=torch.float64)
-    found = orthogonalised(matrix * 1e-3)
+    found = orthogonalized(matrix * 1e-3)
     left, _, right = torch.linalg.svd(matrix, full_matrices=False)
     exact = left @ right
     assert torch.linalg.svdvals(found).min() > 0.5
@@ -33,14 +33,21 @@ def test_small_gradients_step_as_far_as_large_ones():
     assert torch.linalg.svdvals(steps[0].flatten(1)).mean() == pytest.approx(0.1, abs=0.03)
 
 
-def test_more_outputs_than_inputs_make_longer_steps():
-    weight = torch.zeros(8, 2, 1, 1, 1, requires_grad=True)
-    weight.grad = torch.eye(8, 2).view(8, 2, 1, 1, 1)
-    Muon([weight], lr=0.1).step()
+def test_steps_are_along_the_momentum_ahead_and_longer_where_there_are_more_outputs_than_inputs():
+    torch.manual_seed(0)
+    first, second = torch.randn(2, 8, 2, 1, 1, 1)
+    weight = torch.zeros_like(first, requires_grad=True)
+    optimizer = Muon([weight], lr=0.1)
+    weight.grad = first
+    optimizer.step()
     # the root of 8 / 2
-    torch.testing.assert_close(
-        torch.linalg.svdvals(weight.detach().flatten(1)), torch.full((2,), 0.2), rtol=0.3, atol=0
-    )
+    expected = -0.2 * orthogonalized(first.flatten(1)).view_as(first)
+    torch.testing.assert_close(weight.detach(), expected, rtol=1e-5, atol=1e-6)
+    weight.grad = second
+    optimizer.step()
+    momentum = 0.9 * first + second
+    expected = expected - 0.2 * orthogonalized((second + 0.9 * momentum).flatten(1)).view_as(first)
+    torch.testing.assert_close(weight.detach(), expected, rtol=1e-5, atol=1e-6)
 
 
 def test_a_step_does_not_depend_on_the_layout_in_memory():
@@ -48,10 +55,10 @@ def test_a_step_does_not_depend_on_the_layout_in_memory():
     weight, gradients, found = torch.randn(4, 3, 3, 3, 3), torch.randn(2, 4, 3, 3, 3, 3), []
     for layout in (torch.contiguous_format, torch.channels_last_3d):
         moved = weight.clone(memory_format=layout).requires_grad_()
-        optimiser = Muon([moved], lr=0.1)
+        optimizer = Muon([moved], lr=0.1)
         for gradient in gradients:
             moved.grad = gradient.contiguous(memory_format=layout)
-            optimiser.step()
+            optimizer.step()
         found.append(moved.detach())
     torch.testing.assert_close(*found)
 
@@ -61,11 +68,11 @@ def test_a_least_squares_problem_with_unlike_directions_is_solved():
     wanted = torch.randn(3, 2, 1, 1, 1)
     scale = torch.tensor([1.0, 0.01]).view(2, 1, 1, 1)
     weight = torch.zeros_like(wanted, requires_grad=True)
-    optimiser = Muon([weight], lr=0.1)
+    optimizer = Muon([weight], lr=0.1)
     for step in range(200):
-        optimiser.param_groups[0]["lr"] = 0.1 * (1 - step / 200)
+        optimizer.param_groups[0]["lr"] = 0.1 * (1 - step / 200)
         loss = ((weight - wanted) * scale).square().sum()
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
-        optimiser.step()
+        optimizer.step()
     torch.testing.assert_close(weight, wanted, rtol=0, atol=0.1)

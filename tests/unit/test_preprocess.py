@@ -1,4 +1,4 @@
-"""Normalisation, resampling, labels and augmentation with known answers."""
+"""Normalization, resampling, labels and augmentation with known answers."""
 
 import nibabel as nib
 import numpy as np
@@ -8,9 +8,12 @@ from conftest import ROOT
 from scipy import ndimage
 
 from ganreg.errors import InputError
-from ganreg.get import cohort, template
-from ganreg.preprocess import align, augment, labels, normalize, resample
+from ganreg.get import template
+from ganreg.preprocess import align, augment, resample
+from ganreg.preprocess.settings import Augmentation
+from ganreg.simulate import cohort
 from ganreg.spatial import itk
+from ganreg.volumes import labels, normalize
 
 
 def test_zscore_and_shift_inside_and_zero_outside():
@@ -69,7 +72,7 @@ def test_labels_stay_themselves_on_their_own_grid_and_shrink_fairly():
         assert abs((coarse == label).sum() * 8 / (native == label).sum() - 1) < 0.05
 
 
-def test_the_grid_is_centred_on_the_brain():
+def test_the_grid_is_centered_on_the_brain():
     mask = np.zeros((20, 20, 20), bool)
     mask[4:11, 6:9, 2:15] = True
     affine = resample.grid_affine(mask, np.eye(4), (8, 8, 8), 2.0)
@@ -81,7 +84,10 @@ def test_a_grid_that_would_cut_the_brain_is_refused():
     mask[4:11, 6:9, 2:16] = True
     affine = np.diag([-2.0, 2, 2, 1])
     resample.grid_affine(mask, affine, (8, 8, 8), 4.0)
-    with pytest.raises(InputError, match=r"a box of 12 x 4 x 26 mm or more, .*, found 24 x 24 x 24 mm"):
+    with pytest.raises(
+        InputError,
+        match=r"grid: expected .* a box of 12 x 4 x 26 mm or more, .*, found 24 x 24 x 24 mm",
+    ):
         resample.grid_affine(mask, affine, (8, 8, 8), 3.0)
 
 
@@ -203,11 +209,20 @@ def test_bad_label_tables_are_refused(tmp_path, text, message):
         labels.read_table(path)
 
 
-AUGMENTATION = {"seed": 3, "scale": 0.1, "rotation_deg": 20, "elastic_spacing_mm": 8, "elastic_sd_mm": 1}
-AUGMENTATION |= {"downsampling": 1.5, "bias": 0.1, "log_gamma": 0.1, "probability": 1.0}
+AUGMENTATION = Augmentation(
+    seed=3,
+    scale=0.1,
+    rotation_deg=20,
+    elastic_spacing_mm=8,
+    elastic_sd_mm=1,
+    downsampling=1.5,
+    bias=0.1,
+    log_gamma=0.1,
+    probability=0.9,
+)
 
 
-def two_sided_subject():
+def asymmetric_subject():
     """A brain, 1, with a bright structure on its left, 2, and a dark one on its right, 3."""
     x, y, z = np.indices((32, 32, 32)) - 16
     dseg = (x**2 + y**2 + z**2 < 13**2).astype(np.uint8)
@@ -218,9 +233,9 @@ def two_sided_subject():
 
 
 def test_augmentation_moves_image_and_labels_together_and_is_a_function_of_seed_and_number():
-    image, dseg = two_sided_subject()
-    unmirrored = np.arange(4, dtype=np.uint8)
-    classic = augment.ClassicAugmentation({**AUGMENTATION, "probability": 0.9}, unmirrored)
+    image, dseg = asymmetric_subject()
+    own_mirrors = np.arange(4, dtype=np.uint8)
+    classic = augment.ClassicAugmentation(AUGMENTATION, own_mirrors)
     copies = [classic([({"T1w": image}, dseg)], np.eye(4), number)[0] for number in range(4)]
     for images, moved in copies:
         assert (moved != dseg).any()
@@ -228,7 +243,7 @@ def test_augmentation_moves_image_and_labels_together_and_is_a_function_of_seed_
         assert set(np.unique(moved)) == {0, 1, 2, 3}
         data = images["T1w"]
         assert (data[moved == 0] == 0).all()
-        # structures keep their own grey values, whatever moved
+        # structures keep their own gray values, whatever moved
         assert data[moved == 2].mean() > data[moved == 1].mean() + 1
         assert data[moved == 3].mean() < data[moved == 1].mean() - 0.5
     (again,) = classic([({"T1w": image}, dseg)], np.eye(4), 2)
@@ -237,16 +252,16 @@ def test_augmentation_moves_image_and_labels_together_and_is_a_function_of_seed_
 
 
 def test_the_subjects_of_a_pair_move_alike():
-    image, dseg = two_sided_subject()
-    classic = augment.ClassicAugmentation({**AUGMENTATION, "probability": 0.9}, np.array([0, 1, 3, 2], dtype=np.uint8))
+    image, dseg = asymmetric_subject()
+    classic = augment.ClassicAugmentation(AUGMENTATION, np.array([0, 1, 3, 2], dtype=np.uint8))
     for number in range(4):
         (_, first), (_, second) = classic([({"T1w": image}, dseg), ({"T2w": -image}, dseg)], np.eye(4), number)
         assert (first != dseg).any()
         np.testing.assert_array_equal(first, second)
 
 
-def test_a_flip_swaps_structures_with_their_mirrors():
-    image, dseg = two_sided_subject()
+def test_a_flip_swaps_structures_with_their_mirror_labels():
+    image, dseg = asymmetric_subject()
     images, flipped = augment.flip({"T1w": image}, dseg, np.array([0, 1, 3, 2], dtype=np.uint8))
     # what was left is right, and is called so: the bright structure is 3 now, where x is small as before
     assert images["T1w"][flipped == 3].mean() > images["T1w"][flipped == 2].mean() + 1

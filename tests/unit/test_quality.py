@@ -1,26 +1,32 @@
-"""Sample quality: known answers of the kernel distance, similarity, fidelity and memorisation."""
+"""Sample quality: known answers of the kernel distance, similarity, fidelity and memorization."""
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
+from ganreg import io
 from ganreg.errors import InputError
-from ganreg.evaluate import quality, sample_table
-from ganreg.preprocess.normalize import SHIFT, zscore
-from ganreg.segment import features, learned
+from ganreg.evaluate import cohort, quality, sample_table
+from ganreg.preprocess.settings import Grid
+from ganreg.segment import features, rdnn
+from ganreg.segment.settings import RdnnModel, RdnnTraining
+from ganreg.synthesize.settings import Quality
+from ganreg.volumes import bids
+from ganreg.volumes.normalize import SHIFT, zscore
+from ganreg.volumes.subjects import Subjects
 
-OPTIONS = {"pairs": 3, "repeats": 4, "blur": 1.0, "seed": 1}
-SIDE = 24
+SETTINGS = Quality(pairs=3, repeats=4, blur=1, seed=1)
+SIZE = 24
 
 
 def subject(seed):
     """A ball of four structures and a smooth random image of two modalities."""
     rng = np.random.default_rng(seed)
-    centred = np.indices((SIDE,) * 3) - (SIDE - 1) / 2
-    radius = np.sqrt((centred**2).sum(axis=0))
-    labels = np.where(centred[0] < 0, 1, 2) + np.where(centred[1] < 0, 0, 2)
-    labels = np.where(radius < SIDE / 2.5, labels, 0).astype(np.uint8)
+    centered = np.indices((SIZE,) * 3) - (SIZE - 1) / 2
+    radius = np.sqrt((centered**2).sum(axis=0))
+    labels = np.where(centered[0] < 0, 1, 2) + np.where(centered[1] < 0, 0, 2)
+    labels = np.where(radius < SIZE / 2.5, labels, 0).astype(np.uint8)
     images = [zscore(rng.normal(size=labels.shape) + labels, labels > 0, "image") for _ in range(2)]
     return {"images": np.stack(images), "labels": labels}
 
@@ -28,7 +34,7 @@ def subject(seed):
 def slice_features(images, mask):
     """A row a slice with brain: each modality's mean left and right, and its roughness."""
     slices = images[..., mask.any(axis=(0, 1))]
-    halves = [slices[:, : SIDE // 2].mean(axis=(1, 2)), slices[:, SIDE // 2 :].mean(axis=(1, 2))]
+    halves = [slices[:, : SIZE // 2].mean(axis=(1, 2)), slices[:, SIZE // 2 :].mean(axis=(1, 2))]
     return np.concatenate([*halves, np.abs(np.diff(slices, axis=1)).mean(axis=(1, 2))]).T
 
 
@@ -66,15 +72,15 @@ def test_the_kernel_distance_is_zero_in_expectation_for_one_distribution_only(sl
 
 
 def test_the_kernel_distance_needs_two_subjects():
-    with pytest.raises(InputError, match="at least 2 subjects on both sides, found 1 and 2"):
+    with pytest.raises(InputError, match="at least 2 subjects in both sets, found 1 and 2"):
         quality.kernel_distance(single(np.ones((1, 3))), single(np.ones((2, 3))))
 
 
 def test_references_order_as_they_must():
     real = [subject(seed) for seed in range(8)]
     samples = [subject(seed) for seed in range(20, 24)]
-    options = OPTIONS | {"repeats": 20}
-    found = quality.kernel_distances(samples, real, slice_features, options, np.random.default_rng(0))
+    settings = SETTINGS.model_copy(update={"repeats": 20})
+    found = quality.kernel_distances(samples, real, slice_features, settings, np.random.default_rng(0))
     found = {key: np.mean(values) for key, values in found.items()}
     # samples of the real distribution lie at the floor, noise and blurred images far above
     assert abs(found["samples"] - found["real"]) < 0.1 * min(found["noise"], found["blurred"])
@@ -102,7 +108,7 @@ def test_similarity_is_one_for_a_copy_and_falls_with_noise():
 
 def test_a_grid_that_is_too_small_for_similarity_is_named():
     small = {"images": np.ones((2, 8, 32, 32), dtype=np.float32)}
-    with pytest.raises(InputError, match="at least 11 voxels a side"):
+    with pytest.raises(InputError, match="at least 11 voxels along each axis"):
         quality.ms_ssim(small, small)
 
 
@@ -127,7 +133,7 @@ def test_fidelity_hands_the_images_over_with_their_brain():
     assert quality.fidelity([quality.noise_like(first, np.random.default_rng(0))], segment, 3) == 0
 
 
-def test_a_copied_subject_is_recognised():
+def test_a_copied_subject_is_recognized():
     real = [subject(seed) for seed in range(3)]
     fresh = subject(9)
     copied, free = quality.nearest([real[1], fresh], real)
@@ -136,15 +142,15 @@ def test_a_copied_subject_is_recognised():
     brighter = {**fresh, "images": np.where(fresh["images"] > 0, SHIFT + 2 * (fresh["images"] - SHIFT), 0)}
     inside = brighter["labels"] > 0
     assert (brighter["images"][:, inside] > 0).mean() > 0.9
-    assert quality.normalised_correlation(fresh, fresh) == pytest.approx(1, abs=1e-6)
+    assert quality.normalized_correlation(fresh, fresh) == pytest.approx(1, abs=1e-6)
 
 
 def test_all_measures_of_samples_copied_from_training_subjects():
     train, test, unseen = ([subject(seed) for seed in seeds] for seeds in (range(4), range(4, 6), [8]))
     samples = [train[0], train[2], train[0]]
     labels = train[0]["labels"]
-    found = quality.measure(samples, train, test, unseen, slice_features, lambda *_: labels, 3, OPTIONS)
-    again = quality.measure(samples, train, test, unseen, slice_features, lambda *_: labels, 3, OPTIONS)
+    found = quality.measure(samples, train, test, unseen, slice_features, lambda *_: labels, 3, SETTINGS)
+    again = quality.measure(samples, train, test, unseen, slice_features, lambda *_: labels, 3, SETTINGS)
     pd.testing.assert_frame_equal(found, again)
     values = found.set_index(["measure", "reference"])["value"]
     assert values["nearest_train_ncc", "samples"] == pytest.approx(1, abs=1e-6)
@@ -170,11 +176,12 @@ def test_the_summary_is_the_mean_over_folds():
 
 
 def test_features_have_a_row_a_slice_and_know_no_other_slice(tmp_path):
-    settings = {"features": [4, 16], "recurrent": True, "prior": True, "device": "cpu", "precision": "float32"}
-    options = {"settings": settings, "modalities": ["T1w", "T2w"], "shape": [16, 16, 16], "spacing": 8.0}
+    training = RdnnTraining(features=[4, 16], flip=False, device="cpu", precision="float32")
+    grid = Grid(shape=[16, 16, 16], spacing=8)
+    model = RdnnModel(settings=training, recurrent=True, modalities=["T1w", "T2w"], grid=grid)
     structures = pd.DataFrame({"index": range(1, 5)})
-    torch.save(learned.build(options, 4).state_dict(), tmp_path / "rdnn.pt")
-    encode = features.encoder(tmp_path / "rdnn.pt", options, structures)
+    torch.save(rdnn.build(model, 4).state_dict(), tmp_path / "rdnn.pt")
+    encode = features.encoder(tmp_path / "rdnn.pt", model, structures)
     first = subject(0)
     brain = first["labels"] > 0
     found = encode(first["images"], brain)
@@ -185,4 +192,22 @@ def test_features_have_a_row_a_slice_and_know_no_other_slice(tmp_path):
     differs = np.abs(encode(changed, brain) - found).max(axis=1) > 1e-5
     assert np.flatnonzero(differs).tolist() == [3]
     with pytest.raises(InputError, match="expected weights of the configured network"):
-        features.encoder(tmp_path / "rdnn.pt", options | {"modalities": ["T1w"]}, structures)
+        features.encoder(tmp_path / "rdnn.pt", model.model_copy(update={"modalities": ["T1w"]}), structures)
+
+
+def test_a_cohort_reads_its_subjects_when_they_are_asked_for(tmp_path):
+    for number in range(3):
+        volumes = {bids.preprocessed("T1w"): np.arange(64).reshape(4, 4, 4) + number}
+        volumes |= {bids.MASK: np.ones((4, 4, 4)), bids.DSEG: np.full((4, 4, 4), number)}
+        for name, data in volumes.items():
+            io.save(bids.path(tmp_path, str(number), name), data, np.eye(4))
+    read = Subjects(tmp_path, ["T1w"])
+    joined = cohort.Joined(cohort.Cohort(read, ["2"]), cohort.Cohort(read, ["0", "1"]))
+    assert not read.cache
+    assert len(joined) == 3
+    assert [each["labels"].max() for each in joined] == [2, 0, 1]
+    assert joined[2]["images"][0, 0, 0, 0] == 1
+    assert [each["labels"].max() for each in joined[:2]] == [2, 0]
+    assert [each["labels"].max() for each in joined.second[1:]] == [1]
+    with pytest.raises(IndexError):
+        joined[3]

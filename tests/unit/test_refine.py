@@ -4,19 +4,20 @@ import pytest
 import torch
 import torch.nn.functional as functional
 
-from ganreg.register import losses
-from ganreg.register.networks import RegistrationUNet
+from ganreg.register.filters import sharpened
 from ganreg.register.refine import refine
+from ganreg.register.settings import Refinement, Unet
+from ganreg.register.unet import RegistrationUNet
 from ganreg.spatial import warp
 
-OPTIONS = {"sharpening": 0, "mutual_information": 0.03, "diffusion": 0.1, "steps": 60, "learning_rate": 0.05}
-MODEL = RegistrationUNet([4], 0.0, 5, True, [1], 1, 1, 0, symmetric=True, mirrored=False, sharpening=0)
+SETTINGS = Refinement(mutual_information=0.03, diffusion=0.1, steps=60, learning_rate=0.05)
+MODEL = RegistrationUNet(Unet(features=[4]))
 
 
-def image(side=24, margin=4):
+def image(size=24, margin=4):
     """Smooth texture in a box, 0 outside, as preprocessed brains are."""
     torch.manual_seed(0)
-    texture = functional.interpolate(torch.rand(1, 1, 7, 7, 7), size=(side - 2 * margin,) * 3, mode="trilinear")
+    texture = functional.interpolate(torch.rand(1, 1, 7, 7, 7), size=(size - 2 * margin,) * 3, mode="trilinear")
     return functional.pad(1 + texture, (margin,) * 6)
 
 
@@ -28,16 +29,15 @@ def test_a_planted_shift_is_found_whatever_the_contrast(contrast, sharpening):
     moving = image()
     fixed = warp.warp(moving, shift.expand(1, 3, 24, 24, 24))
     fixed = torch.where(fixed > 0, contrast(fixed), 0)
-    velocity = refine(
-        torch.zeros(1, 3, 12, 12, 12), MODEL.displacement, fixed, moving, OPTIONS | {"sharpening": sharpening}
-    )
+    settings = SETTINGS.model_copy(update={"sharpening": sharpening})
+    velocity = refine(torch.zeros(1, 3, 12, 12, 12), MODEL.displacement, fixed, moving, settings)
     found = MODEL.displacement(velocity)[..., 8:-8, 8:-8, 8:-8].mean(dim=(2, 3, 4))
     torch.testing.assert_close(found, shift.view(1, 3), atol=0.15, rtol=0)
 
 
 def test_a_pair_that_matches_stays_and_the_start_is_left_as_it_was():
     start = torch.zeros(1, 3, 12, 12, 12)
-    velocity = refine(start, MODEL.displacement, image(), image(), OPTIONS)
+    velocity = refine(start, MODEL.displacement, image(), image(), SETTINGS)
     # Adam takes steps of one size, however small the gradient
     assert MODEL.displacement(velocity).abs().mean() < 0.06
     assert (start == 0).all()
@@ -46,11 +46,12 @@ def test_a_pair_that_matches_stays_and_the_start_is_left_as_it_was():
 
 def test_what_is_compared_are_sharpened_images():
     fixed, moving = (functional.pad(60 + torch.randn(1, 1, 16, 16, 16), (4,) * 6) for _ in range(2))
-    start, options = torch.zeros(1, 3, 12, 12, 12), OPTIONS | {"steps": 3}
-    found = refine(start, MODEL.displacement, fixed, moving, options | {"sharpening": 3})
-    sharp = (losses.sharpened(image, 3) for image in (fixed, moving))
-    torch.testing.assert_close(found, refine(start, MODEL.displacement, *sharp, options))
-    assert not torch.allclose(found, refine(start, MODEL.displacement, fixed, moving, options), atol=1e-2)
+    start, settings = torch.zeros(1, 3, 12, 12, 12), SETTINGS.model_copy(update={"steps": 3})
+    sharpening = settings.model_copy(update={"sharpening": 3})
+    found = refine(start, MODEL.displacement, fixed, moving, sharpening)
+    sharp = (sharpened(image, 3) for image in (fixed, moving))
+    torch.testing.assert_close(found, refine(start, MODEL.displacement, *sharp, settings))
+    assert not torch.allclose(found, refine(start, MODEL.displacement, fixed, moving, settings), atol=1e-2)
 
 
 def test_a_rough_start_is_not_smoothed_away():
@@ -58,6 +59,6 @@ def test_a_rough_start_is_not_smoothed_away():
     start = 0.3 * torch.randn(1, 3, 12, 12, 12)
     # an image that tells nothing: what moves the velocity is the smoothness alone
     flat = functional.pad(torch.full((1, 1, 16, 16, 16), 4.0), (4,) * 6)
-    options = OPTIONS | {"mutual_information": 0, "diffusion": 10.0}
-    velocity = refine(start, MODEL.displacement, flat, flat, options)
+    settings = SETTINGS.model_copy(update={"mutual_information": 0, "diffusion": 10.0})
+    velocity = refine(start, MODEL.displacement, flat, flat, settings)
     assert (velocity - start)[..., 4:-4, 4:-4, 4:-4].abs().mean() < 0.05

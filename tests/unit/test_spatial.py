@@ -1,11 +1,17 @@
 """Warps, integration, Jacobians: known answers and invariants."""
 
+import nibabel as nib
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
 
-from ganreg.spatial import jacobian, warp
+from ganreg import io
+from ganreg.spatial import deform, itk, jacobian, points, transform_file, warp
 from ganreg.spatial.box import brain_box
+from ganreg.spatial.settings import Deformation
 
 SHAPE = (14, 12, 10)
 
@@ -62,10 +68,10 @@ def test_composition_equals_warping_twice():
 
 def test_integration_of_a_linear_velocity_is_the_exponential():
     grid = warp.identity_grid(SHAPE)
-    centre = torch.tensor([(side - 1) / 2 for side in SHAPE]).view(1, 3, 1, 1, 1)
+    center = torch.tensor([(size - 1) / 2 for size in SHAPE]).view(1, 3, 1, 1, 1)
     rate = -0.3
-    displacement = warp.integrate(rate * (grid - centre), steps=8)
-    expected = (np.exp(rate) - 1) * (grid - centre)
+    displacement = warp.integrate(rate * (grid - center), steps=8)
+    expected = (np.exp(rate) - 1) * (grid - center)
     torch.testing.assert_close(displacement, expected, atol=2e-3, rtol=0)
 
 
@@ -149,4 +155,110 @@ def test_the_brains_box_holds_every_brain_of_a_batch_with_its_margin(margins, st
     mask = torch.zeros(2, 1, *SHAPE)
     mask[0, 0, 4:6, 3, 0] = 1
     mask[1, 0, 7, 4, 1] = 3
-    assert [(side.start, side.stop) for side in brain_box(mask, margins, step)] == expected
+    assert [(each.start, each.stop) for each in brain_box(mask, margins, step)] == expected
+
+
+@st.composite
+def affines(draw):
+    """Affine (4, 4) of a grid, mm: oblique, anisotropic, anywhere, left- or right-handed."""
+    angles = draw(st.lists(st.floats(-180, 180), min_size=3, max_size=3))
+    spacing = draw(st.lists(st.floats(0.5, 5), min_size=3, max_size=3))
+    signs = draw(st.lists(st.sampled_from([-1, 1]), min_size=3, max_size=3))
+    affine = np.eye(4)
+    affine[:3, :3] = Rotation.from_euler("xyz", angles, degrees=True).as_matrix() @ np.diag(np.multiply(spacing, signs))
+    affine[:3, 3] = draw(st.lists(st.floats(-100, 100), min_size=3, max_size=3))
+    return affine
+
+
+QUICK = settings(max_examples=25, deadline=None)
+
+
+@QUICK
+@given(affines(), st.integers(0, 99))
+def test_a_transform_file_is_read_as_it_was_written(affine, seed):
+    voxels = smooth_field(seed, shape=(6, 5, 4))
+    with io.scratch() as folder:
+        transform_file.write_transform(folder / "field.nii.gz", voxels[0].numpy(), affine)
+        found = points.displacement_on(folder / "field.nii.gz", (6, 5, 4), affine)
+        stored = np.asarray(nib.load(folder / "field.nii.gz").dataobj)
+        millimeters, grid = transform_file.read_transform(folder / "field.nii.gz")
+        start = points.apply(affine, np.indices((6, 5, 4)).reshape(3, -1).astype(float))
+        moved = points.Displacement(folder / "field.nii.gz")(start)
+    torch.testing.assert_close(found, voxels, atol=1e-3, rtol=0)
+    np.testing.assert_allclose(grid, affine, rtol=1e-5, atol=1e-4)
+    expected = np.einsum("ij,jxyz->ixyz", affine[:3, :3], voxels[0].numpy())
+    np.testing.assert_allclose(np.moveaxis(millimeters, 3, 0), expected, rtol=1e-4, atol=1e-4)
+    # on disk with the signs of ITK
+    np.testing.assert_array_equal(stored[:, :, :, 0], millimeters * [-1, -1, 1])
+    np.testing.assert_allclose(moved - start, expected.reshape(3, -1), atol=5e-3)
+
+
+@QUICK
+@given(affines(), st.integers(0, 99))
+def test_world_and_voxels_are_each_others_inverse(affine, seed):
+    voxels = np.random.default_rng(seed).uniform(-20, 20, (3, 50))
+    world = points.apply(affine, voxels)
+    np.testing.assert_allclose(points.apply(np.linalg.inv(affine), world), voxels, atol=1e-6)
+    image = itk.to_sitk(np.zeros((2, 3, 4), np.float32), affine)
+    np.testing.assert_allclose(itk.affine_of(image), affine, atol=1e-9)
+    assert itk.from_sitk(image).shape == (2, 3, 4)
+    np.testing.assert_allclose(itk.affine_matrix(itk.to_transform(affine)), affine, atol=1e-9)
+    np.testing.assert_allclose([*image.TransformContinuousIndexToPhysicalPoint(voxels[:, 0].tolist())],
+                               world[:, 0] * [-1, -1, 1], atol=1e-6)  # fmt: skip
+
+
+@QUICK
+@given(st.integers(0, 99))
+def test_a_displacement_composed_with_its_inverse_moves_nothing(seed):
+    # linear interpolation has no error where a displacement is linear in space
+    matrix = np.eye(4)
+    matrix[:3] += np.random.default_rng(seed).uniform(-0.15, 0.15, (3, 4))
+    grid = warp.identity_grid(SHAPE)[0].numpy().reshape(3, -1).astype(np.float64)
+    places = [points.apply(each, grid) for each in (matrix, np.linalg.inv(matrix))]
+    forward, backward = (torch.from_numpy((moved - grid).astype(np.float32)).view(1, 3, *SHAPE) for moved in places)
+    for first, second, moved in ((backward, forward, places[0]), (forward, backward, places[1])):
+        inside = ((moved >= 0) & (moved <= np.array(SHAPE)[:, None] - 1)).all(axis=0).reshape(SHAPE)
+        assert inside.mean() > 0.3
+        found = warp.compose(first, second)[0][:, torch.from_numpy(inside)]
+        torch.testing.assert_close(found, torch.zeros_like(found), atol=1e-4, rtol=0)
+
+
+def test_a_random_displacement_without_limits_is_none_and_with_a_shift_alone_a_shift():
+    still = {"rotation_deg": 0, "scale": 0, "translation_mm": 0, "elastic_sd_mm": 0}
+    rng = np.random.default_rng(0)
+    none = deform.random_displacement(rng, SHAPE, [2, 3, 4], Deformation(**still))
+    assert none.abs().max() == 0
+    shift = deform.random_displacement(rng, SHAPE, [2, 3, 4], Deformation(**still | {"translation_mm": 6}))
+    torch.testing.assert_close(shift, shift[..., :1, :1, :1].expand(shift.shape))
+    millimeters = shift[0, :, 0, 0, 0] * torch.tensor([2.0, 3.0, 4.0])
+    assert (millimeters.abs() <= 6).all()
+    assert (millimeters != 0).all()
+
+
+def test_a_random_scaling_is_about_the_center_and_within_its_limits():
+    settings = Deformation(rotation_deg=0, scale=0.1, translation_mm=0, elastic_sd_mm=0)
+    field = deform.random_displacement(np.random.default_rng(0), (13, 11, 9), [2, 2, 2], settings)
+    assert field[0, :, 6, 5, 4].abs().max() == 0
+    slopes = [field.diff(dim=axis + 2)[0, axis] for axis in range(3)]
+    for slope in slopes:
+        torch.testing.assert_close(slope, torch.full_like(slope, slope.mean().item()), atol=1e-5, rtol=0)
+        assert 0 < slope.mean().abs() <= 0.1
+
+
+def test_the_spread_at_the_nodes_is_the_one_that_was_asked_for():
+    settings = Deformation(rotation_deg=0, scale=0, translation_mm=0, elastic_spacing_mm=4, elastic_sd_mm=3)
+    # a node at every second voxel of 2 mm
+    field = deform.random_displacement(np.random.default_rng(0), (41, 41, 41), [2, 2, 2], settings)
+    at_nodes = 2 * field[..., ::2, ::2, ::2]
+    assert at_nodes.std().item() == pytest.approx(3, rel=0.02)
+
+
+def test_labels_and_images_are_deformed_alike():
+    labels = np.zeros(SHAPE, np.uint8)
+    labels[4:9, 3:8, 2:7] = 3
+    shift = torch.zeros(1, 3, *SHAPE)
+    shift[:, 0] = 2
+    moved = deform.deform_labels(labels, shift)
+    np.testing.assert_array_equal(moved, np.roll(labels, -2, axis=0))
+    image = deform.deform_image(labels.astype(np.float32), shift)
+    np.testing.assert_allclose(image, moved, atol=1e-4)

@@ -1,14 +1,17 @@
 """Tables: signs, intervals and refusals, on numbers that can be checked by hand."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from ganreg.errors import InputError
-from ganreg.evaluate import tables
+from ganreg.evaluate import markdown, statistics, tables
+from ganreg.evaluate.settings import Bootstrap
 
-OPTIONS = {"bootstrap": 500, "seed": 1}
-INFO = {"dataset": "d", "task": "t", "folds_hash": "h", "labelled": {"unet_none"}, "unranked": set()}
+SETTINGS = Bootstrap(bootstrap=500, seed=1)
+EXPERIMENT = tables.Experiment("d", "t", "h", labeled=["unet_none"])
 PAPER = pd.DataFrame({"method": ["syn_mi"], "dice_mean": [0.776]})
 
 
@@ -41,7 +44,7 @@ def pair_table(methods):
 
 def test_a_subject_is_the_mean_of_its_structures_then_of_its_pairs():
     values = [*two_folds(), (1, "a", "p4", "s1", 1.0)]
-    means = tables.subject_means(long_table({"m": values}), "dice")
+    means = statistics.subject_means(long_table({"m": values}), "dice")
     assert means["m"][1, "a"] == pytest.approx((0.6 + 1.0) / 2)
     assert means["m"][1, "b"] == pytest.approx(0.8)
 
@@ -50,8 +53,16 @@ def test_a_method_that_is_not_ranked_is_shown_and_counts_in_no_comparison():
     methods = ["syn_mi", "greedy_nmi", "unet_none"]
     frame = long_table({"syn_mi": two_folds(-0.1), "greedy_nmi": two_folds(-0.2), "unet_none": two_folds()})
     ranked, shown = (
-        tables.table1(frame, pair_table(methods), methods, "unet_none", {**INFO, **more}, PAPER, OPTIONS)
-        for more in ({}, {"unranked": ["syn_mi"]})
+        tables.table1(
+            frame,
+            pair_table(methods),
+            methods,
+            "unet_none",
+            dataclasses.replace(EXPERIMENT, unranked=unranked),
+            PAPER,
+            SETTINGS,
+        )
+        for unranked in ([], ["syn_mi"])
     )
     ranked, shown = ranked.set_index("method"), shown.set_index("method")
     comparison = ["diff_reference", "ci_low", "ci_high", "p_holm", "effect_size"]
@@ -65,7 +76,9 @@ def test_a_method_that_is_not_ranked_is_shown_and_counts_in_no_comparison():
 def test_table1_difference_is_reference_minus_method():
     methods = ["syn_mi", "unet_none"]
     frame = long_table({"syn_mi": two_folds(-0.1), "unet_none": two_folds()})
-    table = tables.table1(frame, pair_table(methods), methods, "unet_none", INFO, PAPER, OPTIONS).set_index("method")
+    table = tables.table1(frame, pair_table(methods), methods, "unet_none", EXPERIMENT, PAPER, SETTINGS).set_index(
+        "method"
+    )
     assert table.loc["unet_none", "dice_mean"] == pytest.approx((0.6 + 0.8 + 0.5) / 3)
     assert table.loc["syn_mi", "diff_reference"] == pytest.approx(0.1)
     assert table.loc["syn_mi", "ci_low"] == pytest.approx(0.1)
@@ -73,6 +86,15 @@ def test_table1_difference_is_reference_minus_method():
     assert table.loc["syn_mi", "paper_dice"] == 0.776
     assert np.isnan(table.loc["unet_none", "paper_dice"])
     assert table["labels_in_training"].to_dict() == {"syn_mi": "no", "unet_none": "yes"}
+
+
+def test_table1_shows_a_further_measure_of_structures_by_itself():
+    frame = long_table({"syn_mi": two_folds(), "unet_none": two_folds()}).assign(volume_error=0.25)
+    table = tables.table1(
+        frame, pair_table(["syn_mi", "unet_none"]), ["syn_mi"], "unet_none", EXPERIMENT, PAPER, SETTINGS
+    )
+    assert list(table.columns)[-5:] == ["hd95_mm", "volume_error", "ndv_percent", "folded_percent", "paper_dice"]
+    assert table.loc[0, ["hd95_mm", "volume_error", "ndv_percent", "folded_percent"]].tolist() == [2, 0.25, 0.1, 1]
 
 
 def test_table2_is_the_mean_of_each_fold():
@@ -90,20 +112,42 @@ def test_methods_with_other_pairs_are_refused():
 
 
 def test_holm_against_a_worked_example():
-    corrected = tables.holm([0.01, 0.04, np.nan, 0.03])
+    corrected = statistics.holm([0.01, 0.04, np.nan, 0.03])
     np.testing.assert_allclose(corrected, [0.03, 0.06, np.nan, 0.06])
 
 
 def test_the_bootstrap_resamples_within_folds():
     values, folds = np.array([0.0, 0.0, 1.0, 1.0]), np.array([1, 1, 2, 2])
     # within folds there is nothing to vary; across them there would be
-    assert tables.bootstrap_interval(values, folds, 200, 1) == (0.5, 0.5)
-    low, high = tables.bootstrap_interval(np.random.default_rng(0).normal(0, 1, 400), np.ones(400), 2000, 1)
+    assert statistics.bootstrap_interval(values, folds, SETTINGS) == (0.5, 0.5)
+    values, settings = np.random.default_rng(0).normal(0, 1, 400), Bootstrap(bootstrap=2000, seed=1)
+    low, high = statistics.bootstrap_interval(values, np.ones(400), settings)
     assert high - low == pytest.approx(2 * 1.96 / 20, rel=0.1)
+    assert low < values.mean() < high
+
+
+def test_the_bootstrap_is_the_quantiles_of_resampled_means():
+    values, folds = np.random.default_rng(0).normal(size=9), np.array([1, 1, 1, 2, 2, 2, 2, 3, 3])
+    rng = np.random.default_rng(7)
+    total = np.zeros(300)
+    for fold in (1, 2, 3):
+        part = values[folds == fold]
+        total += part[rng.integers(len(part), size=(300, len(part)))].sum(axis=1)
+    expected = np.quantile(total / 9, [0.025, 0.975])
+    found = statistics.bootstrap_interval(values, folds, Bootstrap(bootstrap=300, seed=7))
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_a_fold_of_one_subject_does_not_vary():
+    assert statistics.bootstrap_interval(np.array([2.0]), np.array([1]), SETTINGS) == (2, 2)
+    values, folds = np.array([10.0, 0.0, 2.0]), np.array([1, 2, 2])
+    # the mean over all three subjects of 10 and twice 0, twice 2, or one of each
+    assert statistics.bootstrap_interval(values, folds, SETTINGS) == pytest.approx((10 / 3, 14 / 3))
+    assert np.isnan(statistics.bootstrap_interval(np.zeros(0), np.zeros(0), SETTINGS)).all()
 
 
 def test_markdown_leaves_missing_values_empty():
-    text = tables.to_markdown(pd.DataFrame({"method": ["a"], "dice": [np.nan], "sd": [0.12345]}), "Caption.")
+    text = markdown.to_markdown(pd.DataFrame({"method": ["a"], "dice": [np.nan], "sd": [0.12345]}), "Caption.")
     assert "0.123" in text
     assert "nan" not in text
     assert text.endswith("Caption.\n")
@@ -117,7 +161,7 @@ def test_a_gain_is_the_arm_minus_what_it_is_compared_with():
         for method, value in {"unet_none": 4.0, "unet_pgan": 3.5, "unet_warped": 3.8}.items()
         for fold, fixed, spread in ((1, "a", 0.5), (1, "b", 0.0), (2, "c", 1.0))
     ]
-    table = tables.gains(frame, pd.DataFrame(errors), contrasts, "d", OPTIONS)
+    table = tables.gains(frame, pd.DataFrame(errors), contrasts, "d", SETTINGS)
     np.testing.assert_allclose(table["gain"], [0.05, 0.03])
     np.testing.assert_allclose(table["ci_high"], [0.05, 0.03])
     assert list(table["against"]) == ["unet_none", "unet_warped"]
@@ -130,12 +174,12 @@ def test_without_a_truth_no_gain_in_the_true_error_is_told():
     errors = pd.DataFrame(
         [(m, 1, "a", np.nan) for m in ("unet_none", "unet_pgan")], columns=["method", "fold", "fixed", "tre_mm"]
     )
-    table = tables.gains(frame, errors, [("unet_pgan", "unet_none")], "d", OPTIONS)
+    table = tables.gains(frame, errors, [("unet_pgan", "unet_none")], "d", SETTINGS)
     assert list(table.columns)[-1] == "effect_size"
 
 
 def test_small_p_values_are_not_shown_as_zero():
-    shown = tables.as_text(pd.DataFrame({"method": ["a", "b", "c"], "p_holm": [1e-5, 0.04, np.nan]}))
+    shown = markdown.as_text(pd.DataFrame({"method": ["a", "b", "c"], "p_holm": [1e-5, 0.04, np.nan]}))
     assert list(shown["p_holm"]) == ["<0.001", "0.040", ""]
 
 
@@ -143,7 +187,7 @@ def test_dice_by_training_size_compares_methods_of_the_same_number_of_subjects()
     values = {"unet_none": two_folds(), "unet_none_n3": two_folds(-0.2)}
     values |= {"unet_proposed": two_folds(0.01), "unet_proposed_n3": two_folds(-0.15)}
     compared = ["unet_none", "unet_proposed"]
-    found = tables.by_training_size(long_table(values), compared, 10, OPTIONS)
+    found = tables.by_training_size(long_table(values), compared, 10, SETTINGS)
     assert list(found["method"]) == ["unet_none", "unet_none", "unet_proposed", "unet_proposed"]
     assert found["training_subjects"].tolist() == [3, 10, 3, 10]
     whole = (0.6 + 0.8 + 0.5) / 3
@@ -161,7 +205,7 @@ def test_degradation_is_the_change_from_the_untouched_pairs_of_the_same_subjects
         [(1, "a0", "none", 0), (1, "b0", "none", 0), (1, "a1", "noise_sd", 0.5), (1, "b1", "noise_sd", 0.5)],
         columns=["fold", "pair", "degradation", "level"],
     )
-    table = tables.by_degradation(long_table({"m1": lines}), conditions, "d", OPTIONS)
+    table = tables.by_degradation(long_table({"m1": lines}), conditions, "d", SETTINGS)
     assert list(table["level"]) == [0, 0.5]
     assert set(table["degradation"]) == {"noise_sd"}
     np.testing.assert_allclose(table["dice_mean"], [0.7, 0.55])

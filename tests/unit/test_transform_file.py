@@ -9,33 +9,30 @@ import torch
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
-from ganreg import io, syn
+from ganreg import io
 from ganreg.errors import InputError
-from ganreg.register import convexadam, greedy, learned, networks, niftyreg, programs
+from ganreg.register import learned, networks
+from ganreg.register.settings import Unet, Voxelmorph
 from ganreg.spatial import transform_file, warp
 from ganreg.spatial.points import displacement_on
+from ganreg.tools import ants as ants_syn
+from ganreg.tools import convexadam, greedy, niftyreg, programs
 
 SHAPE = (48, 32, 32)
 SHIFT_VOXELS = np.array([2.0, -1.0, 1.5])
-SYN = {"metric": "meansquares", "sampling": 32, "iterations": [100, 100, 50], "gradient_step": 0.25}
-SYN |= {"flow_sigma": 3, "total_sigma": 0}
-NIFTYREG = {
-    "similarity": "ssd",
-    "spacing_mm": 10,
-    "bending_energy": 0.001,
-    "iterations": 150,
-    "levels": 2,
-    "threads": 1,
-}
-GREEDY = {"iterations": [200, 50], "gradient_step": 0.5, "flow_sigma": 3, "total_sigma": 0.2}
-CONVEXADAM = {"mind_r": 1, "mind_d": 1, "grid_sp": 4, "disp_hw": 2, "grid_sp_adam": 1, "selected_niter": 30}
-CONVEXADAM |= {"lambda_weight": 0.5, "selected_smooth": 0}
-UNET = {
-    "features": [4, 4], "dropout": 0.0, "integration_steps": 3, "instance_norm": True, "search": [1],
-    "passes": 1, "training_passes": 1, "halvings": 0, "symmetric": False, "mirrored": False, "sharpening": 0,
-    "device": "cpu", "precision": "float32",
+SYN = ants_syn.Syn(metric="meansquares", sampling=32, iterations=[100, 100, 50], gradient_step=0.25)
+NIFTYREG = niftyreg.Niftyreg(similarity="ssd", levels=2)
+GREEDY = greedy.Greedy(iterations=[200, 50], flow_sigma=3, total_sigma=0.2)
+CONVEXADAM = convexadam.Convexadam(mind_d=1, disp_hw=2, selected_niter=30, lambda_weight=0.5)
+TOOLS = {"syn": (ants_syn, SYN), "niftyreg": (niftyreg, NIFTYREG), "greedy": (greedy, GREEDY)}
+TOOLS |= {"convexadam": (convexadam, CONVEXADAM)}
+NETWORKS = {
+    "unet": Unet(
+        features=[4, 4], dropout=0, integration_steps=3, search=[1], passes=1, symmetric=False, mirrored=False,
+        device="cpu",
+    ),
+    "voxelmorph": Voxelmorph(encoder=[4, 4], decoder=[4, 4, 4], device="cpu", precision="float32"),
 }  # fmt: skip
-VOXELMORPH = {"encoder": [4, 4], "decoder": [4, 4, 4], "device": "cpu", "precision": "float32"}
 
 
 def oblique_affine():
@@ -67,13 +64,13 @@ def shifted_pair(tmp_path_factory):
     return paths
 
 
-def network_weights(folder, options):
-    """Weights of a network that answers with the planted shift, whatever it sees."""
+def network_weights(folder, settings):
+    """Weights of a network that answers with the planted shift, whatever it reads."""
     torch.manual_seed(0)
-    model = networks.build(options)
+    model = networks.build(settings)
     torch.nn.init.zeros_(model.flow.weight)
     # the U-Net's velocity is in voxels of the half grid
-    half = [(side // 2 - 1) / (side - 1) for side in SHAPE] if "features" in options else [1, 1, 1]
+    half = [(size // 2 - 1) / (size - 1) for size in SHAPE] if isinstance(settings, Unet) else [1, 1, 1]
     model.flow.bias.data[:] = torch.tensor(SHIFT_VOXELS * half)
     torch.save(model.state_dict(), folder / "weights.pt")
     return folder / "weights.pt"
@@ -81,17 +78,11 @@ def network_weights(folder, options):
 
 def register(method, paths, folder):
     output = folder / "transform.nii.gz"
-    if method == "syn":
-        syn.register(*paths, output, SYN)
-    elif method == "niftyreg":
-        niftyreg.register(*paths, output, NIFTYREG)
-    elif method == "greedy":
-        greedy.register(*paths, output, GREEDY)
-    elif method == "convexadam":
-        convexadam.register(*paths, output, CONVEXADAM)
+    if method in TOOLS:
+        tool, settings = TOOLS[method]
+        tool.register(*paths, output, settings)
     else:
-        options = UNET if method == "unet" else VOXELMORPH
-        learned.registrar(network_weights(folder, options), options)(*paths, output)
+        learned.registrar(network_weights(folder, NETWORKS[method]), NETWORKS[method])(*paths, output)
     return output
 
 
@@ -103,9 +94,9 @@ def ours(path, moving):
     return warp.warp(data, displacement)[0, 0].numpy(), displacement[0].numpy()
 
 
-@pytest.mark.parametrize("method", ["unet", "voxelmorph", "syn", "niftyreg", "greedy", "convexadam"])
+@pytest.mark.parametrize("method", [*NETWORKS, *TOOLS])
 def test_simpleitk_and_ants_read_the_file_as_we_do(method, shifted_pair, tmp_path):
-    if method == "niftyreg" and not programs.find("reg_f3d"):
+    if method == "niftyreg" and not programs.find(niftyreg.PROGRAM):
         pytest.skip("NiftyReg is not installed")
     fixed, moving = shifted_pair
     path = register(method, shifted_pair, tmp_path)
@@ -129,7 +120,7 @@ def test_simpleitk_and_ants_read_the_file_as_we_do(method, shifted_pair, tmp_pat
     target = np.asarray(io.load_image(fixed).dataobj)
     brain = target > 0.5
     found = displacement[:, brain].mean(axis=1)
-    tolerance = 1e-3 if method in ("unet", "voxelmorph") else 0.4
+    tolerance = 1e-3 if method in NETWORKS else 0.4
     np.testing.assert_allclose(found, SHIFT_VOXELS, atol=tolerance)
     start = np.asarray(io.load_image(moving).dataobj)
     assert np.abs(warped - target)[brain].mean() < 0.35 * np.abs(start - target)[brain].mean()
@@ -156,7 +147,7 @@ def test_a_planted_smooth_warp_is_found_across_contrasts(method, tmp_path):
     inside = ndimage.binary_erosion(block)
     error, start = (np.linalg.norm(each[:, inside], axis=0).mean() for each in (found - truth, truth))
     assert error < 0.5 * start
-    # each component goes with its own axis, the right way round
+    # each component goes with its own axis, with the right sign
     across = np.corrcoef(found[:, inside], truth[:, inside])[:3, 3:]
     assert np.diag(across).min() > 0.75
     assert (np.abs(across).argmax(axis=1) == [0, 1, 2]).all()
@@ -176,9 +167,9 @@ def test_planted_smooth_warp_is_read_back(tmp_path):
     field = np.stack([ndimage.gaussian_filter(rng.standard_normal(SHAPE), 4) for _ in range(3)])
     field *= 5 / np.abs(field).max()
     transform_file.write_transform(tmp_path / "warp.nii.gz", field, oblique_affine())
-    millimetres, affine = transform_file.read_transform(tmp_path / "warp.nii.gz")
+    millimeters, affine = transform_file.read_transform(tmp_path / "warp.nii.gz")
     expected = np.einsum("ij,jxyz->xyzi", oblique_affine()[:3, :3], field)
-    assert np.abs(millimetres - expected).max() < 1e-3
+    assert np.abs(millimeters - expected).max() < 1e-3
     np.testing.assert_allclose(affine, oblique_affine(), atol=1e-5)
 
 

@@ -1,4 +1,4 @@
-"""Each rule's conda environment holds what its script imports, in the versions of the lock file."""
+"""The conda environments: exact pins, in the versions of the lock file."""
 
 import re
 
@@ -7,53 +7,9 @@ import yaml
 
 from ganreg import fingerprint
 
-RULE_FILES = ("get", "preprocess", "split", "segment", "synthesize", "register", "evaluate", "report")
 # conda-forge has an earlier release of NiftyReg than the source package on PyPI; Python is the user's
 DIFFER_ON_PURPOSE = {"python", "niftyreg"}
 PYPI_NAMES = {"pytorch": "torch", "snakemake-minimal": "snakemake"}
-
-
-def scripts_and_environments(root):
-    """(script, environment file) of every rule."""
-    found = []
-    for name in RULE_FILES:
-        text = (root / "workflow" / "rules" / f"{name}.smk").read_text()
-        for block in re.split(r"^\s*rule ", text, flags=re.MULTILINE)[1:]:
-            script, env = re.search(r"\$SCRIPTS/(\w+)\.py", block), re.search(r"envs/(\w+)\.yaml", block)
-            if script:
-                found.append((block.split(":")[0], script[1], env[1] if env else None))
-    return found
-
-
-def test_every_rule_has_script_environment_log_and_docstring(root):
-    found = scripts_and_environments(root)
-    assert len(found) >= 20
-    for rule, script, env in found:
-        assert script == rule
-        assert env, f"{rule} names no environment"
-    text = "".join((root / "workflow" / "rules" / f"{name}.smk").read_text() for name in RULE_FILES)
-    for block in re.split(r"^\s*rule ", text, flags=re.MULTILINE)[1:]:
-        assert re.match(r'\w+:\n\s+"""[^\n]+"""\n', block), block.splitlines()[0]
-        assert "    log:" in block or "shell" not in block, block.splitlines()[0]
-
-
-def test_the_code_param_names_the_rules_own_script_and_environment(root):
-    for name in RULE_FILES:
-        text = (root / "workflow" / "rules" / f"{name}.smk").read_text()
-        for block in re.split(r"^\s*rule ", text, flags=re.MULTILINE)[1:]:
-            if script := re.search(r"\$SCRIPTS/(\w+)\.py", block):
-                env = re.search(r"envs/(\w+)\.yaml", block)[1]
-                assert f'code=code("{script[1]}", "{env}")' in block
-
-
-def test_every_import_is_in_the_rules_environment(root):
-    for rule, script, env in scripts_and_environments(root):
-        _, modules = fingerprint.imports(root / "workflow" / "scripts" / f"{script}.py", root / "workflow")
-        pins = fingerprint.env_pins(root / "envs" / f"{env}.yaml")
-        for module in modules:
-            assert fingerprint.DISTRIBUTIONS.get(module, module).lower() in pins, (
-                f"{rule}: {module} is not in {env}.yaml"
-            )
 
 
 def environment_files(root):

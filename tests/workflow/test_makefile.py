@@ -24,7 +24,7 @@ def test_every_snakemake_command_can_be_planned(command, tmp_path):
 def test_data_can_be_fetched_for_a_configuration_that_asks_for_them(tmp_path):
     folder = copy_project(tmp_path)
     path = folder / "config.yaml"
-    path.write_text(path.read_text().replace("  dataset: simulated", "  dataset: rire"))
+    path.write_text(path.read_text().replace("  dataset: simulated", "  dataset: bids"))
     (command,) = [command for command in COMMANDS if "get_$(DATA)" in command]
     arguments = command.replace("$(CORES)", "2").replace("$(DATA)", "rire")
     result = snakemake(folder, "--dry-run", *shlex.split(arguments))
@@ -45,7 +45,7 @@ def test_what_a_failed_job_said_is_shown_though_rules_are_quiet(tmp_path):
     ]
     assert lines[0].endswith("dicom: expected a folder with a folder for each subject (dicom.root), found None")
     assert lines[1].endswith(
-        "error: ixi: expected `ixi: {accept_licence: true}` for CC BY-SA 3.0 "
+        "error: ixi: expected the licence to be accepted (accept_licence: true): CC BY-SA 3.0 "
         "(https://creativecommons.org/licenses/by-sa/3.0/); cite: IXI data set, "
         "https://brain-development.org/ixi-dataset/; found false"
     )

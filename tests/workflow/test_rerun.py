@@ -1,98 +1,60 @@
 """The re-run contract: what one change plans on a finished run, exactly. More fails as less does."""
 
-import os
-import re
-import shutil
-
 import pytest
 import yaml
 from conftest import ROOT, SMOKE, planned, planned_jobs, snakemake
+from rerun import (
+    AFTER_COHORT,
+    AFTER_FOLDS,
+    AFTER_LIST,
+    AFTER_SYN,
+    AFTER_UNET,
+    AFTER_UNET_EXTERNAL,
+    AUGMENTED,
+    COHORT,
+    DAGAN,
+    EVALUATION,
+    EXTERNAL,
+    FIGURES,
+    MADE_EXTERNAL,
+    MEASURED_EXTERNAL,
+    OF_SLICES,
+    PGAN,
+    PREPROCESSING,
+    QUALITY,
+    RDNN,
+    REPORT,
+    RESAMPLED_EXTERNAL,
+    RESAMPLING,
+    RESULTS,
+    ROBUSTNESS,
+    UNCERTAINTY,
+    UNET,
+    copy_finished,
+    edit,
+)
 
-RESULTS = "results/smoke"
-
-# groups of rules that stand or fall together; each line of the contract is a union of some
-COHORT = {"get_cohort"}
-PREPROCESSING = {"align_subject", "normalize_intensity", "resample_bspline", "list_subjects"}
-PREPROCESSING |= {"measure_subjects", "plot_subjects"}
-FOLDS = {"make_folds"}
-RDNN = {"train_rdnn", "segment_rdnn", "evaluate_segmentation", "plot_segmentation", "plot_segmentation_dice"}
-PGAN = {"train_pgan", "sample_pgan", "plot_pgan_stages", "plot_samples"}
-CONTROLS = {"sample_warped", "sample_random_contrast"}
-DAGAN = {"train_dagan", "sample_dagan"}
-QUALITY = {"measure_samples", "report_samples"}
-UNET = {"train_unet", "register_unet", "plot_losses"}
-VOXELMORPH = {"train_voxelmorph", "register_voxelmorph", "plot_losses"}
-CLASSICAL = {"register_initial", "register_syn", "register_niftyreg", "register_greedy", "register_convexadam"}
-UNCERTAINTY = {"sample_transforms", "evaluate_uncertainty", "report_uncertainty", "plot_uncertainty"}
-# from the long tables on
-REPORT = {"collect_metrics", "report_dice", "plot_registration", "plot_comparison", "plot_tables"}
-EVALUATION = {"evaluate_pairs", *REPORT}
-MEASURED_ROBUSTNESS = {"evaluate_degraded", "report_robustness", "plot_robustness"}
-AFTER_SYN = {"register_syn", *EVALUATION, "register_syn_degraded", *MEASURED_ROBUSTNESS}
-ROBUSTNESS = {"degrade_subjects", "register_syn_degraded", "register_unet_degraded", *MEASURED_ROBUSTNESS}
-# the patients of the other data set: their own road up to the methods
-MADE_PATIENTS = {"get_patient", "align_patient", "preprocess_patient"}
-MEASURED_PATIENTS = {"evaluate_patients", "report_patients", "plot_patients"}
-PATIENTS = {"register_initial_patients", "register_syn_patients", "register_unet_patients", *MEASURED_PATIENTS}
-AFTER_UNET_PATIENTS = {"register_unet_patients", *MEASURED_PATIENTS}
-AFTER_SYN |= {"register_syn_patients", *MEASURED_PATIENTS}
-# pictures of one subject
-PICTURES = {"plot_cohort", "augment_classic", "plot_augmentation"}
-
-REGISTERED = UNET | VOXELMORPH | CLASSICAL | EVALUATION | UNCERTAINTY | ROBUSTNESS | AFTER_UNET_PATIENTS
-AFTER_UNET = UNET | EVALUATION | UNCERTAINTY | ROBUSTNESS - {"degrade_subjects", "register_syn_degraded"}
-AFTER_UNET |= AFTER_UNET_PATIENTS
-AFTER_FOLDS = FOLDS | RDNN | PGAN | CONTROLS | DAGAN | QUALITY | REGISTERED
-AFTER_COHORT = COHORT | PREPROCESSING | PICTURES | AFTER_FOLDS - FOLDS
-AFTER_TEMPLATE = {"get_template"} | AFTER_COHORT | MADE_PATIENTS | PATIENTS
-
-OF_SLICES = {"plot_cohort", "plot_augmentation", "plot_segmentation", "plot_pgan_stages", "plot_samples"}
-OF_SLICES |= {"plot_uncertainty", "plot_registration", "plot_patients", "plot_subjects"}
-FIGURES = OF_SLICES | {"plot_rulegraph", "plot_comparison", "plot_losses", "plot_tables", "plot_segmentation_dice"}
-FIGURES |= {"plot_robustness"}
+from ganreg.configuration import load_project
+from ganreg.configuration.loading import FILES
 
 
 @pytest.fixture
 def project(finished, tmp_path):
     """The finished run, with its own configuration, scripts, package and results to change."""
-    for name in finished.iterdir():
-        if name.name == "results":
-            # what is replaced here stays as it was there
-            shutil.copytree(name, tmp_path / name.name, copy_function=os.link)
-        elif name.name == ".snakemake":
-            # what a test runs in earnest is recorded here, not there
-            shutil.copytree(name, tmp_path / name.name, ignore=shutil.ignore_patterns("conda*", "log"))
-        elif name.name in ("config.yaml", "presets", "workflow", "Snakefile", "envs", "resources"):
-            (shutil.copytree if name.is_dir() else shutil.copy2)(name, tmp_path / name.name)
-        else:
-            (tmp_path / name.name).symlink_to(name)
-    return tmp_path
+    return copy_finished(finished, tmp_path)
 
 
 def change(folder, values):
     """Change values of the configuration that the run resolves to, which a dotted key names."""
-    path = folder / "config.yaml"
-    config = yaml.safe_load(path.read_text())
+    # the preset has the last word
     preset = yaml.safe_load((folder / SMOKE).read_text())
     for key, value in values.items():
         *blocks, last = key.split(".")
-        # the preset has the last word on what it sets
-        for content in (config, preset):
-            block = content
-            for name in blocks:
-                block = block.get(name, {})
-            if content is config or last in block:
-                block[last] = value
-    path.write_text(yaml.safe_dump(config, sort_keys=False))
+        block = preset
+        for name in blocks:
+            block = block.setdefault(name, {})
+        block[last] = value
     (folder / SMOKE).write_text(yaml.safe_dump(preset, sort_keys=False))
-
-
-def edit(folder, name, old, new):
-    """Replace one place of a file."""
-    path = folder / name
-    text = path.read_text()
-    assert text.count(old) == 1, (name, old)
-    path.write_text(text.replace(old, new))
 
 
 def replace(path, content):
@@ -107,10 +69,10 @@ def methods_of(jobs, rule):
 
 
 def configured(key):
-    """A default value of config.yaml, by its dotted key."""
-    value = yaml.safe_load((ROOT / "config.yaml").read_text())
+    """A default value, by its dotted key."""
+    value = load_project(ROOT)
     for name in key.split("."):
-        value = value[name]
+        value = getattr(value, name)
     return value
 
 
@@ -125,17 +87,17 @@ CHANGED_VALUES = {
     "the slice shown": ({"plot.slice": 0.4}, OF_SLICES),
     "a structure left out": (
         {"evaluation.exclude": ["brain stem"]},
-        REPORT | {"report_robustness", "plot_robustness", "report_patients"},
+        REPORT | {"report_robustness", "plot_robustness", "report_external"},
     ),
     "SyN iterations": ({"syn_mi.iterations": [9, 5, 2]}, AFTER_SYN),
-    "another seed of the folds": ({"split.seed": 2}, AFTER_FOLDS | {"make_patient_folds"} | PATIENTS),
+    "another seed of the folds": ({"split.seed": 2}, AFTER_FOLDS | {"make_external_folds"} | EXTERNAL),
     "another seed of the cohort": ({"cohort.seed": 2}, AFTER_COHORT),
-    "another seed of the patients": ({"patients.seed": 2}, MADE_PATIENTS | PATIENTS),
-    "one more method for the patients": (
-        {"patients.methods": ["syn_mi", "unet_none", "unet_proposed", "voxelmorph1"]},
-        {"register_voxelmorph_patients", *MEASURED_PATIENTS, "plot_rulegraph"},
+    "another seed of the patients": ({"external.simulated.seed": 2}, MADE_EXTERNAL | EXTERNAL),
+    "one more method for the second data set": (
+        {"external.methods": ["syn_mi", "unet_none", "unet_proposed", "voxelmorph1"]},
+        {"external/register_voxelmorph", *MEASURED_EXTERNAL, "plot_rulegraph"},
     ),
-    "no patients": ({"patients.dataset": None}, {"plot_rulegraph"}),
+    "no second data set": ({"external.dataset": None}, {"plot_rulegraph"}),
     "samples of the uncertainty": ({"uncertainty.samples": 4}, UNCERTAINTY),
     "a level of noise": ({"robustness.noise_sd": [2]}, ROBUSTNESS),
     "robustness in all folds": ({"robustness.folds": None}, ROBUSTNESS),
@@ -176,12 +138,12 @@ NETWORKS = {
                 {"width": 8, "batch": 1, "fade_in": 3, "steady": 3},
             ]
         },
-        PGAN | QUALITY | UNET | EVALUATION | UNCERTAINTY | AFTER_UNET_PATIENTS,
+        PGAN | QUALITY | UNET | EVALUATION | UNCERTAINTY | AFTER_UNET_EXTERNAL,
         {"unet_proposed"},
     ),
     "the RDNN's width": (
         {"rdnn.features": [8, 12]},
-        RDNN | PGAN | QUALITY | UNET | EVALUATION | UNCERTAINTY | AFTER_UNET_PATIENTS,
+        RDNN | PGAN | QUALITY | UNET | EVALUATION | UNCERTAINTY | AFTER_UNET_EXTERNAL,
         {"unet_proposed"},
     ),
     "DAGAN's steps": ({"dagan.steps": 25}, DAGAN | QUALITY | UNET | EVALUATION, {"unet_dagan"}),
@@ -213,58 +175,15 @@ def test_a_method_taken_out_plans_tables_and_figures(project, method, expected):
 
 
 def test_reordered_keys_plan_nothing(project):
-    for name in ("config.yaml", SMOKE):
+    for name in (*FILES, SMOKE):
         path = project / name
         path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()), sort_keys=True))
     assert planned(project) == set()
 
 
-def test_words_anywhere_plan_nothing(project):
-    workflow = project / "workflow"
-    for path in sorted([*workflow.rglob("*.py"), *workflow.glob("rules/*.smk"), project / "Snakefile"]):
-        text = path.read_text()
-        # a docstring of a module, function or rule, and a comment
-        path.write_text(re.sub(r'^( *)"""(\w)', r'\1"""More words. \2', text, flags=re.MULTILINE) + "\n# a comment\n")
-    for path in (project / "config.yaml", project / SMOKE, *(project / "envs").glob("*.yaml")):
-        path.write_text("# a comment\n" + path.read_text())
-    edit(
-        project,
-        "workflow/schemas/config.schema.yaml",
-        "The simulated cohort, or your own",
-        "Your own, or the simulated",
-    )
-    assert planned(project) == set()
-
-
-CHANGED_LOGIC = {
-    "ganreg/syn.py": ("SEED = 1", "SEED = 2", AFTER_SYN),
-    # the cohort is made by warping, preprocessing and the template are not
-    "ganreg/spatial/warp.py": ("MOST_PARTS = 8", "MOST_PARTS = 4", AFTER_COHORT | MADE_PATIENTS | PATIENTS),
-    "ganreg/spatial/deform.py": (
-        'order=3, mode="constant"',
-        'order=2, mode="constant"',
-        AFTER_FOLDS - FOLDS - CLASSICAL | {"augment_classic", "plot_augmentation"},
-    ),
-    # no part of any training; the transforms of degraded pairs are not kept, and have to be found again
-    "ganreg/spatial/jacobian.py": (
-        "(2, 3, 4)]\n    elif",
-        "(4, 3, 2)]\n    elif",
-        EVALUATION | UNCERTAINTY - {"sample_transforms"} | ROBUSTNESS - {"degrade_subjects"},
-    ),
-    "scripts/plot_tables.py": ('"Dice",', '"Overlap",', {"plot_tables"}),
-}
-
-
 def test_settings_of_what_known_masks_and_labels_make_needless_plan_nothing(project):
     change(project, {"preprocess.bias_correction.spacing_mm": 8, "propagation.spacing": 2})
     assert planned(project) == set()
-
-
-@pytest.mark.parametrize("name", CHANGED_LOGIC)
-def test_logic_plans_those_who_import_it_and_what_follows(project, name):
-    old, new, expected = CHANGED_LOGIC[name]
-    edit(project, f"workflow/{name}", old, new)
-    assert planned(project) == expected
 
 
 def test_a_touched_input_plans_nothing(project):
@@ -279,29 +198,29 @@ def test_a_touched_input_plans_nothing(project):
 def test_other_labels_in_the_table_plan_what_reads_them(project):
     with open(project / "resources" / "labels" / "cerebra.tsv", "a") as table:
         table.write("\n")
-    # the cohort is made from the template's folder
-    assert planned(project) == AFTER_TEMPLATE
+    listed = {"list_structures", "external/list_structures"}
+    assert planned(project) == listed | RESAMPLING | AFTER_LIST | RESAMPLED_EXTERNAL | EXTERNAL
 
 
 def test_another_image_plans_its_subjects_preprocessing_and_what_follows(project):
     image = project / RESULTS / "bids/sub-03/anat/sub-03_T2w.nii.gz"
     replace(image, (project / RESULTS / "bids/sub-04/anat/sub-04_T2w.nii.gz").read_bytes())
     jobs = planned_jobs(project)
-    assert {rule for rule, _ in jobs} == AFTER_COHORT - COHORT - {"augment_classic", "plot_augmentation"}
+    assert {rule for rule, _ in jobs} == AFTER_COHORT - COHORT
     assert {wildcards["subject"] for _, wildcards in jobs if "subject" in wildcards} == {"03"}
 
 
 def test_one_more_subject_plans_its_own_preprocessing_and_all_after_the_folds(project):
     change(project, {"cohort.subjects": 7})
     jobs = planned_jobs(project)
-    assert {rule for rule, _ in jobs} == COHORT | PREPROCESSING | AFTER_FOLDS
+    assert {rule for rule, _ in jobs} == COHORT | PREPROCESSING | AUGMENTED | AFTER_FOLDS
     assert {wildcards["subject"] for _, wildcards in jobs if "subject" in wildcards} == {"07"}
 
 
 def test_smaller_training_sets_leave_the_folds_and_their_networks_alone(project):
     # with three training subjects a fold, of which two can be taken
     change(project, {"cohort.subjects": 8, "registration.methods": ["unet_none", "unet_proposed"]})
-    change(project, {"robustness.methods": [], "patients.dataset": None})
+    change(project, {"robustness.methods": [], "external.dataset": None})
     folds = f"{RESULTS}/split/folds.json"
     assert snakemake(project, folds, "--configfile", SMOKE).returncode == 0
     before = planned_jobs(project)

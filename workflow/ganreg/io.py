@@ -10,23 +10,34 @@ import re
 import shutil
 import tempfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
+import numpy.typing as npt
+import pandas as pd
 
 from ganreg.errors import InputError
+from ganreg.settings import plain
 
 GRID_TOLERANCE_MM = 1e-3
 # what nibabel raises for a file that is no image, cut off or damaged
-UNREADABLE = (nib.filebasedimages.ImageFileError, nib.spatialimages.HeaderDataError, EOFError, OSError, ValueError)
-UNREADABLE += (zlib.error,)
+UNREADABLE = (
+    nib.filebasedimages.ImageFileError,
+    nib.spatialimages.HeaderDataError,
+    EOFError,
+    OSError,
+    ValueError,
+    zlib.error,
+)
 # how far apart qform and sform may put a corner: a qform's numbers are rounded
 FORM_TOLERANCE_MM = 1.0
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
-def sha256(path):
+def sha256(path: Path) -> str:
     """Hexadecimal SHA-256 of a file's bytes."""
     digest = hashlib.sha256()
     with open(path, "rb") as stream:
@@ -35,7 +46,7 @@ def sha256(path):
     return digest.hexdigest()
 
 
-def _remove(path):
+def _remove(path: Path) -> None:
     """Remove a file or a folder, if it is there."""
     if path.is_dir():
         shutil.rmtree(path)
@@ -44,7 +55,7 @@ def _remove(path):
 
 
 @contextlib.contextmanager
-def atomic(path):
+def atomic(path: Path) -> Iterator[Path]:
     """Yield a path beside `path` to write to; it takes the place of `path` only if the block succeeds.
 
     What a process that was killed left beside `path` is removed.
@@ -72,13 +83,13 @@ def atomic(path):
 
 
 @contextlib.contextmanager
-def scratch():
+def scratch() -> Iterator[Path]:
     """Yield a temporary folder as a `Path`; it is gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="ganreg-") as folder:
         yield Path(folder)
 
 
-def load(path):
+def load(path: Path) -> nib.Nifti1Image:
     """Read a 3-D volume, re-ordered to the nearest RAS orientation.
 
     Returns
@@ -114,15 +125,15 @@ def load(path):
     return nib.Nifti1Image(data, image.affine)
 
 
-def _read_through(path):
-    """Read a file packed by gzip to its end, where its checksum is: nibabel stops before, and takes damaged voxels."""
+def _read_through(path: Path) -> None:
+    """Read a gzip file to its end, where the checksum is: nibabel stops before, and does not see damaged voxels."""
     if path.suffix == ".gz":
         with gzip.open(path) as stream:
             while stream.read(1 << 20):
                 pass
 
 
-def _require_one_place(path, image):
+def _require_one_place(path: Path, image: object) -> None:
     """Refuse a NIfTI header with neither qform nor sform, or with two of one code that differ.
 
     Of two with different codes (a scanner's and an aligned space, as SPM leaves them) the sform counts.
@@ -139,13 +150,13 @@ def _require_one_place(path, image):
             raise InputError(f"{path}: expected one place for each voxel, found qform and sform {apart:.1f} mm apart")
 
 
-def _has_shear(affine):
+def _has_shear(affine: np.ndarray) -> bool:
     """Whether the axes of an affine are not at right angles: no qform can say that."""
     axes = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
-    return np.abs(axes.T @ axes - np.eye(3)).max() > 1e-3
+    return bool(np.abs(axes.T @ axes - np.eye(3)).max() > 1e-3)
 
 
-def load_image(path):
+def load_image(path: Path) -> nib.Nifti1Image:
     """Read an intensity volume as float32; refuse a constant one.
 
     Raises
@@ -160,7 +171,7 @@ def load_image(path):
     return nib.Nifti1Image(data, image.affine)
 
 
-def load_labels(path):
+def load_labels(path: Path) -> nib.Nifti1Image:
     """Read a label volume as int32; refuse values that are not whole numbers of 0 or more."""
     image = load(path)
     data = np.asarray(image.dataobj)
@@ -170,7 +181,7 @@ def load_labels(path):
     return nib.Nifti1Image(labels, image.affine)
 
 
-def save(path, data, affine, dtype=np.float32):
+def save(path: Path, data: npt.ArrayLike, affine: np.ndarray, dtype: npt.DTypeLike = np.float32) -> None:
     """Write a volume whole or not at all, with qform equal to sform, byte for byte the same each time."""
     image = nib.Nifti1Image(np.asarray(data, dtype=dtype), affine)
     image.header.set_xyzt_units("mm")
@@ -180,7 +191,9 @@ def save(path, data, affine, dtype=np.float32):
         nib.save(image, beside)
 
 
-def require_same_grid(first, first_path, second, second_path):
+def require_same_grid(
+    first: nib.Nifti1Image, first_path: Path | str, second: nib.Nifti1Image, second_path: Path | str
+) -> None:
     """Refuse two volumes whose shapes or affines differ (tolerance 1e-3 mm).
 
     Raises
@@ -199,19 +212,19 @@ def require_same_grid(first, first_path, second, second_path):
         )
 
 
-def write_text(path, text):
+def write_text(path: Path, text: str) -> None:
     """Write a text file whole or not at all."""
     with atomic(path) as beside:
         # by name: Python's default follows the locale, which SimpleITK's DICOM writer, for one, sets to C
         beside.write_text(text, encoding="utf-8")
 
 
-def write_json(path, content):
+def write_json(path: Path, content: object) -> None:
     """Write an object as indented JSON with sorted keys, whole or not at all."""
-    write_text(path, json.dumps(content, indent=2, sort_keys=True) + "\n")
+    write_text(path, json.dumps(content, indent=2, sort_keys=True, default=plain) + "\n")
 
 
-def read_json(path):
+def read_json(path: Path) -> Any:
     """Read a JSON file.
 
     Raises
@@ -225,7 +238,7 @@ def read_json(path):
         raise InputError(f"{path}: expected a JSON file, found none that can be read ({error})") from None
 
 
-def write_table(path, frame, separator=","):
+def write_table(path: Path, frame: pd.DataFrame, separator: str = ",") -> None:
     """Write a data frame as a table of text, whole or not at all."""
     with atomic(path) as beside:
         frame.to_csv(beside, sep=separator, index=False, lineterminator="\n", float_format="%.6g")

@@ -2,12 +2,14 @@
 
 import importlib.metadata
 import platform
+from pathlib import Path
+from typing import Any
 
 from ganreg import io
 
 
-def write(path, distributions, **content):
-    """Write what made an output: `content` (options, seeds, opened files) and the versions of the tools.
+def write(path: Path, distributions: list[str], **content: Any) -> None:
+    """Write what made an output: `content` (settings, seeds, opened files) and the versions of the tools.
 
     Parameters
     ----------

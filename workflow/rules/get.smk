@@ -8,13 +8,11 @@ localrules:
 
 
 rule get_template:
-    """Write the template space and the list of evaluation structures."""
+    """Write the template space: images, mask and labels where there are some."""
     input:
-        label_table=LABEL_TABLE,
-        own=[path for path in config["template"].values() if path],
+        own=[path for path in (CONFIG.template.image, CONFIG.template.mask) if path],
     output:
-        folder=directory("<results>/template"),
-        structures="<results>/preprocess/dseg.tsv",
+        directory("<results>/template"),
     log:
         "<logs>/get_template.log",
     benchmark:
@@ -22,56 +20,75 @@ rule get_template:
     conda:
         "../../envs/imaging.yaml"
     params:
-        options=canonical(config["template"]),
+        options=canonical(CONFIG.template),
         code=code("get_template", "imaging"),
     shell:
         """
         python "$SCRIPTS/get_template.py" \
             --options {params.options:q} \
-            --label-table {input.label_table:q} \
-            --output {output.folder:q} \
-            --structures {output.structures:q} \
+            --output {output:q} \
             > {log:q} 2>&1
         """
 
 
-if EMBEDDED:
+rule list_structures:
+    """List the evaluation structures of a set's label table."""
+    input:
+        label_table=label_table,
+    output:
+        "<results>/{set}preprocess/dseg.tsv",
+    log:
+        "<logs>/{set}list_structures.log",
+    wildcard_constraints:
+        set="(external/)?",
+    conda:
+        "../../envs/imaging.yaml"
+    params:
+        code=code("list_structures", "imaging"),
+    shell:
+        """
+        python "$SCRIPTS/list_structures.py" \
+            --label-table {input.label_table:q} \
+            --output {output:q} \
+            > {log:q} 2>&1
+        """
 
-    rule get_cohort:
-        """Simulate one subject as raw BIDS, with labels, mask and true fields as derivatives."""
-        input:
-            template="<results>/template",
-        output:
-            t1w="<results>/bids/sub-{subject}/anat/sub-{subject}_T1w.nii.gz",
-            t2w="<results>/bids/sub-{subject}/anat/sub-{subject}_T2w.nii.gz",
-            mask="<results>/bids/derivatives/truth/sub-{subject}/anat/sub-{subject}_desc-brain_mask.nii.gz",
-            dseg="<results>/bids/derivatives/truth/sub-{subject}/anat/sub-{subject}_dseg.nii.gz",
-            to_template="<results>/bids/derivatives/truth/sub-{subject}/anat/sub-{subject}_from-T1w_to-template_desc-true_xfm.nii.gz",
-            from_template="<results>/bids/derivatives/truth/sub-{subject}/anat/sub-{subject}_from-template_to-T1w_desc-true_xfm.nii.gz",
-        log:
-            "<logs>/get_cohort/{subject}.log",
-        benchmark:
-            "<benchmarks>/get_cohort/{subject}.jsonl"
-        conda:
-            "../../envs/torch.yaml"
-        params:
-            # the number of subjects changes no subject
-            options=canonical({k: v for k, v in config["cohort"].items() if k != "subjects"}),
-            code=code("get_cohort", "torch"),
-        shell:
-            """
-            python "$SCRIPTS/get_cohort.py" \
-                --options {params.options:q} \
-                --subject {wildcards.subject:q} \
-                --template {input.template:q} \
-                --t1w {output.t1w:q} \
-                --t2w {output.t2w:q} \
-                --mask {output.mask:q} \
-                --dseg {output.dseg:q} \
-                --to-template {output.to_template:q} \
-                --from-template {output.from_template:q} \
-                > {log:q} 2>&1
-            """
+
+rule get_cohort:
+    """Simulate one subject as raw BIDS, with labels, mask and true fields as derivatives."""
+    input:
+        template="<results>/template",
+    output:
+        t1w=bids.path("<results>/bids", "{subject}", bids.raw("T1w")),
+        t2w=bids.path("<results>/bids", "{subject}", bids.raw("T2w")),
+        mask=bids.path("<results>/bids/derivatives/truth", "{subject}", bids.MASK),
+        dseg=bids.path("<results>/bids/derivatives/truth", "{subject}", bids.DSEG),
+        to_template=bids.path("<results>/bids/derivatives/truth", "{subject}", bids.TO_TEMPLATE),
+        from_template=bids.path("<results>/bids/derivatives/truth", "{subject}", bids.FROM_TEMPLATE),
+    log:
+        "<logs>/get_cohort/{subject}.log",
+    benchmark:
+        "<benchmarks>/get_cohort/{subject}.jsonl"
+    conda:
+        "../../envs/torch.yaml"
+    params:
+        # the number of subjects changes no subject
+        options=canonical(CONFIG.cohort.only(Anatomy)),
+        code=code("get_cohort", "torch"),
+    shell:
+        """
+        python "$SCRIPTS/get_cohort.py" \
+            --options {params.options:q} \
+            --subject {wildcards.subject:q} \
+            --template {input.template:q} \
+            --t1w {output.t1w:q} \
+            --t2w {output.t2w:q} \
+            --mask {output.mask:q} \
+            --dseg {output.dseg:q} \
+            --to-template {output.to_template:q} \
+            --from-template {output.from_template:q} \
+            > {log:q} 2>&1
+        """
 
 
 rule get_patient:
@@ -80,14 +97,13 @@ rule get_patient:
         template="<results>/template",
     output:
         images=[
-            f"<results>/patients/bids/sub-p{{number}}/anat/sub-p{{number}}_{each}.nii.gz"
-            for each in PATIENT_MODALITIES
+            bids.path("<results>/external/bids", "p{number}", bids.raw(modality)) for modality in PATIENT_MODALITIES
         ],
-        mask="<results>/patients/bids/derivatives/truth/sub-p{number}/anat/sub-p{number}_desc-brain_mask.nii.gz",
-        dseg="<results>/patients/bids/derivatives/truth/sub-p{number}/anat/sub-p{number}_dseg.nii.gz",
+        mask=bids.path("<results>/external/bids/derivatives/truth", "p{number}", bids.MASK),
+        dseg=bids.path("<results>/external/bids/derivatives/truth", "p{number}", bids.DSEG),
         offsets=[
-            f"<results>/patients/bids/derivatives/truth/sub-p{{number}}/anat/sub-p{{number}}_from-T1w_to-{each}_desc-true_xfm.txt"
-            for each in PATIENT_MODALITIES[1:]
+            bids.path("<results>/external/bids/derivatives/truth", "p{number}", bids.true_rigid("T1w", modality))
+            for modality in PATIENT_MODALITIES[1:]
         ],
     log:
         "<logs>/get_patient/p{number}.log",
@@ -98,10 +114,11 @@ rule get_patient:
     conda:
         "../../envs/torch.yaml"
     params:
+        # seed and number of the cohort change no patient
         options=canonical(
             {
-                "cohort": {key: value for key, value in config["cohort"].items() if key not in ("subjects", "seed")},
-                **{key: config["patients"][key] for key in ("seed", "offset")},
+                "anatomy": CONFIG.cohort.only(Anatomy).model_copy(update={"seed": 0}),
+                "patients": CONFIG.external.simulated.model_copy(update={"count": 2}),
             }
         ),
         code=code("get_patient", "torch"),
@@ -130,7 +147,7 @@ rule get_ixi:
     conda:
         "../../envs/imaging.yaml"
     params:
-        options=canonical(config["ixi"]),
+        options=canonical(CONFIG.ixi),
         code=code("get_ixi", "imaging"),
     shell:
         """
@@ -154,7 +171,7 @@ rule get_rire:
     conda:
         "../../envs/imaging.yaml"
     params:
-        options=canonical(config["rire"]),
+        options=canonical(CONFIG.rire),
         code=code("get_rire", "imaging"),
     shell:
         """
@@ -171,7 +188,7 @@ rule get_dicom:
     """Write folders of DICOM files as a raw BIDS folder, the list of its subjects last."""
     input:
         # a new subject changes the folder; one that is not there is the script's to name
-        root=[root for root in [config["dicom"]["root"]] if root and Path(root).is_dir()],
+        root=[root for root in [CONFIG.dicom.root] if root and Path(root).is_dir()],
     output:
         "<data>/dicom/participants.tsv",
     log:
@@ -179,7 +196,7 @@ rule get_dicom:
     conda:
         "../../envs/imaging.yaml"
     params:
-        options=canonical(config["dicom"]),
+        options=canonical(CONFIG.dicom),
         code=code("get_dicom", "imaging"),
     shell:
         """

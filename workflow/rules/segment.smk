@@ -19,12 +19,12 @@ rule train_rdnn:
         part="all|half1|half2|norecurrence",
     conda:
         with_pytorch("../../envs/torch.yaml")
-    threads: config["rdnn"]["threads"]
+    threads: CONFIG.rdnn.threads
     resources:
         gpu=1,
     params:
         options=lambda wildcards: rdnn_options(
-            wildcards.part,
+            wildcards.part != "norecurrence",
             part="all" if wildcards.part == "norecurrence" else wildcards.part,
         ),
         code=code("train_rdnn", "torch"),
@@ -64,11 +64,11 @@ rule segment_rdnn:
         ablation="(_norecurrence)?",
     conda:
         with_pytorch("../../envs/torch.yaml")
-    threads: config["rdnn"]["threads"]
+    threads: CONFIG.rdnn.threads
     resources:
         gpu=1,
     params:
-        options=lambda wildcards: rdnn_options(wildcards.ablation.removeprefix("_")),
+        options=lambda wildcards: rdnn_options(not wildcards.ablation),
         code=code("segment_rdnn", "torch"),
         subjects=subjects_folder,
     shell:

@@ -20,11 +20,11 @@ rule train_pgan:
         "<benchmarks>/train_pgan/fold{fold}.jsonl"
     conda:
         with_pytorch("../../envs/torch.yaml")
-    threads: config["pgan"]["threads"]
+    threads: CONFIG.pgan.threads
     resources:
         gpu=1,
     params:
-        options=canonical({"settings": PGAN, "modalities": TASK_MODALITIES}),
+        options=canonical({"settings": CONFIG.pgan.only(PganTraining), "modalities": TASK_MODALITIES}),
         code=code("train_pgan", "torch"),
         subjects=subjects_folder,
     shell:
@@ -65,11 +65,11 @@ rule sample_pgan:
         "<benchmarks>/sample_pgan/fold{fold}.jsonl"
     conda:
         with_pytorch("../../envs/torch.yaml")
-    threads: config["pgan"]["threads"]
+    threads: CONFIG.pgan.threads
     resources:
         gpu=1,
     params:
-        options=sampling_options(settings=PGAN),
+        options=sampling_options(settings=CONFIG.pgan.only(PganTraining)),
         code=code("sample_pgan", "torch"),
         subjects=subjects_folder,
     shell:
@@ -137,7 +137,7 @@ rule sample_random_contrast:
     conda:
         "../../envs/torch.yaml"
     params:
-        options=sampling_options(settings=config["random_contrast"]),
+        options=sampling_options(settings=CONFIG.random_contrast),
         code=code("sample_random_contrast", "torch"),
         subjects=subjects_folder,
     shell:
@@ -170,11 +170,11 @@ rule train_dagan:
         "<benchmarks>/train_dagan/fold{fold}.jsonl"
     conda:
         with_pytorch("../../envs/torch.yaml")
-    threads: config["dagan"]["threads"]
+    threads: CONFIG.dagan.threads
     resources:
         gpu=1,
     params:
-        options=dagan_options("samples"),
+        options=canonical({"settings": CONFIG.dagan.only(DaganTraining), "modalities": TASK_MODALITIES}),
         code=code("train_dagan", "torch"),
         subjects=subjects_folder,
     shell:
@@ -210,21 +210,16 @@ rule sample_dagan:
         "<benchmarks>/sample_dagan/fold{fold}.jsonl"
     conda:
         with_pytorch("../../envs/torch.yaml")
-    threads: config["dagan"]["threads"]
+    threads: CONFIG.dagan.threads
     resources:
         gpu=1,
     params:
-        options=dagan_options(
-            "sampling",
-            "discriminator",
-            "pixel",
-            "frequency",
-            "adversarial",
-            "batch",
-            "steps",
-            "learning_rate",
-            "log_every",
-            "workers",
+        options=canonical(
+            {
+                "settings": CONFIG.dagan.only(DaganSampling),
+                "samples": CONFIG.dagan.samples,
+                "modalities": TASK_MODALITIES,
+            }
         ),
         code=code("sample_dagan", "torch"),
         subjects=subjects_folder,

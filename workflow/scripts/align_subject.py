@@ -1,55 +1,48 @@
 """Find a subject's brain mask, its rigid alignment between modalities and its affine to the template."""
 
+from pathlib import Path
+
 import numpy as np
 
 from ganreg import cli, io
-from ganreg.errors import InputError
-from ganreg.preprocess import align, labels
+from ganreg.preprocess import align, masks
+from ganreg.settings import Block
 from ganreg.spatial import itk
-
-# a head holds 0.6 to 2.2 litres of brain; outside of that the mask is of something else
-BRAIN_LITRES = (0.6, 2.2)
+from ganreg.volumes import bids
 
 
-def find_mask(args, reference):
-    """Brain mask on the reference image's grid: from a mask, from labels that cover the brain, or where it is not 0."""
-    source = args.options["mask_source"]
-    if source == "image":
-        image, path = reference, args.reference
-        mask = np.asarray(reference.dataobj) > 0
-    elif source == "labels":
-        image, path = io.load_labels(args.brain), args.brain
-        mask = labels.brain_mask(np.asarray(image.dataobj))
-    else:
-        image, path = io.load(args.brain), args.brain
-        mask = np.asarray(image.dataobj) > 0.5
-    io.require_same_grid(reference, args.reference, image, path)
-    litres = mask.sum() * abs(np.linalg.det(image.affine[:3, :3])) / 1e6
-    if not BRAIN_LITRES[0] <= litres <= BRAIN_LITRES[1]:
-        low, high = BRAIN_LITRES
-        raise InputError(f"{path}: expected a brain of {low} to {high} litres, found {litres:.2f}")
-    return mask
+class Options(Block):
+    """The subject's modalities, and where its mask is from."""
+
+    reference: str
+    others: list[str]
+    mask_source: masks.Source
+    check_same_head: bool
 
 
 def main(argv=None):
-    parser = cli.add_paths(cli.parser(__doc__), "reference", "template", "output_mask", "output_affine")
-    parser.add_argument("--brain", help="brain mask, or labels that cover the brain; none for a stripped image")
-    parser.add_argument("--others", nargs="*", default=[], help="the other modalities' images")
-    parser.add_argument("--output-rigid", nargs="*", default=[], help="one for each of the others")
+    parser = cli.add_paths(cli.parser(__doc__, Options), "reference", "template", "output")
+    parser.add_argument("--subject", required=True)
+    parser.add_argument("--brain", type=Path, help="brain mask, or labels that cover the brain; none: a stripped image")
+    parser.add_argument("--others", nargs="*", type=Path, default=[], help="the other modalities' images")
     args = parser.parse_args(argv)
-    reference, others = io.load_image(args.reference), [io.load_image(other) for other in args.others]
-    mask = find_mask(args, reference)
+    options = args.options
+    # all are read before the first one is aligned: what cannot be read is known at once
+    reference, others = io.load_image(args.reference), [io.load_image(path) for path in args.others]
+    mask = masks.find_mask(options.mask_source, reference, args.reference, args.brain)
     template = io.load_image(args.template)
     affine = align.align_affine(np.asarray(template.dataobj), template.affine, reference, mask, args.reference)
-    io.save(args.output_mask, mask, reference.affine, np.uint8)
-    for image, other, output in zip(others, args.others, args.output_rigid, strict=True):
-        rigid = align.align_rigid(reference, image, other)
-        if args.options["strangers"]:
-            align.require_same_head(reference, mask, image, rigid, other)
-        with io.atomic(output) as beside:
-            np.savetxt(beside, itk.affine_matrix(rigid), fmt="%.10f")
-    with io.atomic(args.output_affine) as beside:
-        np.savetxt(beside, itk.affine_matrix(affine), fmt="%.10f")
+    matrices = {bids.linear("template", options.reference): affine}
+    for modality, image, path in zip(options.others, others, args.others, strict=True):
+        rigid = align.align_rigid(reference, image, path)
+        if options.check_same_head:
+            align.require_same_head(reference, mask, image, rigid, path)
+        matrices[bids.linear(options.reference, modality)] = rigid
+    with io.atomic(args.output) as folder:
+        named = bids.inside(folder, args.subject, bids.native_mask(options.reference))
+        io.save(named, mask, reference.affine, np.uint8)
+        for name, transform in matrices.items():
+            np.savetxt(bids.inside(folder, args.subject, name), itk.affine_matrix(transform), fmt="%.10f")
 
 
 if __name__ == "__main__":

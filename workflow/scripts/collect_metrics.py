@@ -1,23 +1,32 @@
 """Join the methods' measurements into the long table, the per-pair table and the cost table."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from ganreg import cli, io
 from ganreg.register.cost import COST_FILE
+from ganreg.settings import Block
 
 
-def main(argv=None):
+class Options(Block):
+    """The data set, and structures that are left out."""
+
+    dataset: str
+    exclude: list[str]
+
+
+def main(argv: Sequence[str] | None = None) -> None:
     parser = cli.add_paths(
-        cli.parser(__doc__), "output_structures", "output_pairs", "output_cost",
+        cli.parser(__doc__, Options), "output_structures", "output_pairs", "output_cost",
         many=("structures", "pairs", "transforms"),
     )  # fmt: skip
     args = parser.parse_args(argv)
     structures = pd.concat([pd.read_csv(path) for path in args.structures])
-    left_out = args.options["exclude"]
-    io.write_table(args.output_structures, structures[~structures["structure"].isin(left_out)])
+    io.write_table(args.output_structures, structures[~structures["structure"].isin(args.options.exclude)])
     io.write_table(args.output_pairs, pd.concat([pd.read_csv(path) for path in args.pairs]))
     cost = pd.concat([pd.read_csv(folder / COST_FILE) for folder in args.transforms])
-    cost.insert(0, "dataset", args.options["dataset"])
+    cost.insert(0, "dataset", args.options.dataset)
     io.write_table(args.output_cost, cost)
 
 

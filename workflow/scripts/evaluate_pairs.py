@@ -1,46 +1,44 @@
-"""Measure one method's test pairs from its transform files: Dice, surface distance, regularity, true error."""
+"""Measure one method's pairs from its transform files: Dice, surface distance, regularity, true error."""
 
-import re
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
 from ganreg import cli, io
-from ganreg.evaluate import pairs
+from ganreg.evaluate import leakage, pairs
+from ganreg.settings import Block
 
 
-def main(argv=None):
+class Options(Block):
+    """The set of subjects that is measured."""
+
+    dataset: str
+    reference: str
+
+
+def main(argv: Sequence[str] | None = None) -> None:
     parser = cli.add_paths(
-        cli.parser(__doc__),
-        "folds",
-        "structures",
-        "subjects",
-        "output_structures",
-        "output_pairs",
+        cli.parser(__doc__, Options), "folds", "structures", "subjects", "output_structures", "output_pairs",
         many=("transforms",),
-    )
+    )  # fmt: skip
     parser.add_argument("--method", required=True)
     parser.add_argument("--manifests", nargs="*", type=Path, default=[], help="what the models' data loaders opened")
-    parser.add_argument("--truth", help="folder of the cohort's true fields, where there is a truth")
+    parser.add_argument("--truth", help="folder of true fields or matrices; empty where there is no truth")
     args = parser.parse_args(argv)
     folds = io.read_json(args.folds)["folds"]
-    pairs.refuse_leakage(args.manifests, folds, partial(pairs.files_of, args.subjects))
-    transforms = {}
-    for folder in args.transforms:
-        # results/transforms/fold1[n3]/method[/batch1]
-        fold = next(int(re.match(r"fold(\d+)", part)[1]) for part in folder.parts if part.startswith("fold"))
-        transforms |= {(fold, path.name.removesuffix(".nii.gz")): path for path in folder.glob("*.nii.gz")}
-
-    def labels_of(subject):
-        return args.subjects / f"sub-{subject}" / "anat" / f"sub-{subject}_res-evaluation_dseg.nii.gz"
-
-    truth = pairs.true_field(args.subjects, args.truth)
-    structures = pd.read_csv(args.structures, sep="\t")
-    dataset = args.options["dataset"]
-    tables = pairs.evaluate_pairs(folds, args.method, dataset, transforms, labels_of, structures, truth)
-    for path, table in zip((args.output_structures, args.output_pairs), tables, strict=True):
-        io.write_table(path, table)
+    leakage.refuse_leakage(args.manifests, folds, partial(leakage.training_files, args.subjects))
+    data = pairs.Measured(
+        args.options.dataset,
+        args.subjects,
+        pd.read_csv(args.structures, sep="\t"),
+        args.options.reference,
+        Path(args.truth) if args.truth else None,
+    )
+    structures, per_pair = pairs.evaluate_pairs(folds, args.method, pairs.transforms_in(args.transforms), data)
+    io.write_table(args.output_structures, structures)
+    io.write_table(args.output_pairs, per_pair)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,9 @@
 import numpy as np
 
 from ganreg import cli, io
-from ganreg.get import cohort, template
+from ganreg.get import template
+from ganreg.simulate import cohort
+from ganreg.simulate.settings import Anatomy
 from ganreg.spatial import transform_file
 
 # the atlas is the template itself
@@ -12,12 +14,12 @@ ATLAS_NUMBER = 0
 
 def main(argv=None):
     parser = cli.add_paths(
-        cli.parser(__doc__), "template", "t1w", "t2w", "mask", "dseg", "to_template", "from_template"
+        cli.parser(__doc__, Anatomy), "template", "t1w", "t2w", "mask", "dseg", "to_template", "from_template"
     )
     parser.add_argument("--subject", required=True)
     args = parser.parse_args(argv)
-    files = {name: args.template / f"template_{name}.nii.gz" for name in ("T1w", "T2w", "mask", "dseg")}
-    volumes, affine = cohort.coarsen(*template.load_template(files), args.options["spacing"])
+    files = template.files_in(args.template, "T1w", "T2w", "mask", "dseg")
+    volumes, affine = cohort.coarsen(*template.load_template(files), args.options.spacing)
     number = int(args.subject) if args.subject.isdigit() else ATLAS_NUMBER
     subject = cohort.simulate_subject(volumes, affine, number, args.options)
     for modality, path in (("T1w", args.t1w), ("T2w", args.t2w)):

@@ -2,11 +2,11 @@
 
 from ganreg import cli
 from ganreg.get import download, ixi
+from ganreg.get.settings import Ixi
 
 
 def main(argv=None):
-    parser = cli.add_paths(cli.parser(__doc__), "datasets", "downloads", "output")
-    args = parser.parse_args(argv)
+    args = cli.add_paths(cli.parser(__doc__, Ixi), "datasets", "downloads", "output").parse_args(argv)
     ixi.get(*download.read_addresses(args.datasets, args.downloads, "ixi"), args.output, args.options)
 
 

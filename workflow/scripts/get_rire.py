@@ -2,11 +2,11 @@
 
 from ganreg import cli
 from ganreg.get import download, rire
+from ganreg.get.settings import Rire
 
 
 def main(argv=None):
-    parser = cli.add_paths(cli.parser(__doc__), "datasets", "downloads", "output")
-    args = parser.parse_args(argv)
+    args = cli.add_paths(cli.parser(__doc__, Rire), "datasets", "downloads", "output").parse_args(argv)
     rire.get(*download.read_addresses(args.datasets, args.downloads, "rire"), args.output, args.options)
 
 

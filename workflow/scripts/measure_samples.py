@@ -1,39 +1,44 @@
-"""Measure one fold's synthetic subjects of each kind: likeness, diversity, fidelity, memorisation."""
+"""Measure one fold's synthetic subjects of each kind: likeness, diversity, fidelity, memorization."""
+
+from collections.abc import Sequence
 
 import pandas as pd
 
 from ganreg import cli, io
 from ganreg.evaluate import quality
-from ganreg.preprocess.labels import REST
-from ganreg.preprocess.subjects import Subjects
+from ganreg.evaluate.cohort import Cohort
 from ganreg.segment.features import encoder
-from ganreg.segment.learned import segmenter
+from ganreg.segment.segmenting import segmenter
+from ganreg.segment.settings import RdnnPart
 from ganreg.split import folds
+from ganreg.synthesize.settings import Quality
+from ganreg.volumes import bids, labels
+from ganreg.volumes.subjects import Subjects
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> None:
     parser = cli.add_paths(
-        cli.parser(__doc__), "folds", "structures", "subjects", "encoder", "encoder_manifest", "judge",
-        "judge_manifest", "output", many=("samples",),
+        cli.parser(__doc__, Quality), "folds", "structures", "subjects", "encoder", "encoder_manifest", "other",
+        "other_manifest", "output", many=("samples",),
     )  # fmt: skip
     parser.add_argument("--fold", required=True)
     args = parser.parse_args(argv)
-    cli.set_threads(args.options["threads"])
+    cli.set_threads(args.options.threads)
     structures = pd.read_csv(args.structures, sep="\t")
-    trained, judge = (io.read_json(path) for path in (args.encoder_manifest, args.judge_manifest))
+    # the fold's own network tells images apart; that of another fold, which did not see these subjects, segments them
+    own, other = (io.read_json(path) for path in (args.encoder_manifest, args.other_manifest))
+    own_rdnn, other_rdnn = (RdnnPart.model_validate(content["options"]) for content in (own, other))
     content = io.read_json(args.folds)
-    fold, other = folds.select(content, args.fold), folds.select(content, str(judge["fold"]))
-    modalities = trained["options"]["modalities"]
-    real = Subjects(args.subjects, modalities)
-    groups = [quality.Cohort(real, part) for part in (fold["train"], fold["test"], other["test"])]
-    features = encoder(args.encoder, trained["options"], structures)
-    segment = segmenter(args.judge, judge["options"], structures)
-    count = int((structures["name"] != REST).sum())
+    fold, unseen = folds.select(content, args.fold), folds.select(content, str(other["fold"]))["test"]
+    real = Subjects(args.subjects, own_rdnn.modalities)
+    groups = [Cohort(real, part) for part in (fold["train"], fold["test"], unseen)]
+    features = encoder(args.encoder, own_rdnn, structures)
+    segment = segmenter(args.other, other_rdnn, structures)
+    count = len(list(labels.measured(structures)))
     measured = []
     for folder in args.samples:
-        synthetic = Subjects(folder, modalities)
-        names = sorted(path.name.removeprefix("sub-") for path in folder.glob("sub-*"))[-args.options["subjects"] :]
-        samples = quality.Cohort(synthetic, names)
+        names = bids.subjects_in(folder)[-args.options.subjects :]
+        samples = Cohort(Subjects(folder, own_rdnn.modalities), names)
         table = quality.measure(samples, *groups, features, segment, count, args.options)
         measured.append(table.assign(fold=fold["fold"], kind=folder.name))
     columns = ["fold", "kind", "measure", "reference", "value"]

@@ -1,67 +1,88 @@
 """Draw one test pair: fixed, moving, and each method's warped image with label contours and checkerboard (Fig. 10)."""
 
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import torch
 
 from ganreg import cli, io
 from ganreg.report import slices, style
+from ganreg.report.settings import Plot
+from ganreg.settings import Block
 from ganreg.spatial import warp
 from ganreg.spatial.points import displacement_on
+from ganreg.volumes import bids
+
+# an image and its label map, (X, Y, Z)
+Labeled = tuple[np.ndarray, np.ndarray]
 
 
-def find_transform(folders, pair):
+class Options(Block):
+    """How it is drawn, the methods that are shown, and the modalities."""
+
+    plot: Plot
+    methods: list[str]
+    fixed: str
+    moving: str
+
+
+def find_transform(folders: Iterable[Path], pair: str) -> Path:
     """The pair's transform file in one of the folders."""
     return next(path for folder in folders for path in folder.glob(f"{pair}.nii.gz"))
 
 
-def main(argv=None):
-    parser = cli.add_paths(cli.parser(__doc__), "folds", "subjects", "measured", "output", many=("transforms",))
+def draw(
+    axes: np.ndarray, fixed: Labeled, moving: Labeled, warped: Sequence[Labeled], titles: Sequence[str], settings: Plot
+) -> None:
+    """A column for each image: its labels outlined over the fixed image's, and a checkerboard below."""
+    height, (fixed_color, own_color) = settings.slice, style.colors(settings, 2)
+    for column, (image, labels) in enumerate([fixed, moving, *warped]):
+        slices.show(axes[0][column], image, height, titles[column])
+        if column != 1:
+            slices.contours(axes[0][column], fixed[1], height, fixed_color)
+        if column != 0:
+            slices.contours(axes[0][column], labels, height, own_color)
+            title = "before: checkerboard" if column == 1 else "checkerboard"
+            slices.show(axes[1][column], slices.checkerboard(fixed[0], image), height, title)
+    axes[1][0].set_axis_off()
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = cli.add_paths(
+        cli.parser(__doc__, Options), "folds", "subjects", "measured", "output", many=("transforms",)
+    )
     args = parser.parse_args(argv)
-    options, methods = args.options["plot"], args.options["methods"]
+    options = args.options
     pair = io.read_json(args.folds)["folds"][0]["pairs"][0]
-
-    def volume(subject, name):
-        return io.load(args.subjects / f"sub-{subject}" / "anat" / f"sub-{subject}_{name}.nii.gz")
-
-    fixed = volume(pair["fixed"], f"desc-preproc_{args.options['fixed']}")
-    moving = volume(pair["moving"], f"desc-preproc_{args.options['moving']}")
-    fixed_labels, moving_labels = (volume(pair[role], "dseg") for role in ("fixed", "moving"))
-    fixed_data, moving_data = (np.asarray(image.dataobj, dtype=np.float32) for image in (fixed, moving))
-    labels = np.array(moving_labels.dataobj)
-
-    warped = {}
-    for method in methods:
-        folders = [folder for folder in args.transforms if method in folder.parts]
-        displacement = displacement_on(find_transform(folders, pair["pair"]), fixed.shape, fixed.affine)
-        image = warp.warp(torch.from_numpy(moving_data)[None, None], displacement)[0, 0].numpy()
-        warped[method] = image, warp.warp_labels(torch.from_numpy(labels), displacement).numpy()
+    images, labels = {}, {}
+    for role in ("fixed", "moving"):
+        name = bids.preprocessed(getattr(options, role))
+        images[role] = slices.volume(args.subjects, pair[role], name).astype(np.float32)
+        labels[role] = slices.volume(args.subjects, pair[role], bids.DSEG)
+    affine = io.load(bids.path(args.subjects, pair["fixed"], bids.preprocessed(options.fixed))).affine
+    moving = torch.from_numpy(images["moving"])[None, None]
+    # registered on the whole grid, shown around the brain
+    box, warped = slices.brain_box(labels["fixed"]), []
+    for method in options.methods:
+        path = find_transform([each for each in args.transforms if method in each.parts], pair["pair"])
+        displacement = displacement_on(path, images["fixed"].shape, affine)
+        moved = warp.warp_labels(torch.from_numpy(np.array(labels["moving"])), displacement).numpy()
+        warped.append((warp.warp(moving, displacement)[0, 0].numpy()[box], moved[box]))
 
     measured = pd.read_csv(args.measured)
-    own = measured[(measured["pair"] == pair["pair"]) & measured["method"].isin(methods)]
+    own = measured[(measured["pair"] == pair["pair"]) & measured["method"].isin(options.methods)]
     dice = own.groupby("method", sort=False)["dice"].mean()
-    data = pd.DataFrame({"pair": pair["pair"], "method": methods, "dice_mean": [dice[method] for method in methods]})
-    # registered on the whole grid, shown around the brain
-    box = slices.brain_box(np.asarray(fixed_labels.dataobj))
-    fixed_data, moving_data, labels = fixed_data[box], moving_data[box], labels[box]
-    target = np.asarray(fixed_labels.dataobj)[box]
-    warped = {method: (image[box], moved[box]) for method, (image, moved) in warped.items()}
-    own_color, fixed_color = style.colors(options, 2)[1], style.colors(options, 1)[0]
-    height, columns = options["slice"], 2 + len(methods)
+    means = [dice[method] for method in options.methods]
+    data = pd.DataFrame({"pair": pair["pair"], "method": options.methods, "dice_mean": means})
+    titles = [f"{role}: {bids.participant(pair[role])} {getattr(options, role)}" for role in ("fixed", "moving")]
+    titles += [f"{style.name_of(method)}\nDice {dice[method]:.3f}" for method in options.methods]
+    shown = [(images[role][box], labels[role][box]) for role in ("fixed", "moving")]
+    columns = len(titles)
     size = {"nrows": 2, "ncols": columns, "figsize": (2.2 * columns, 5.2)}
-    with style.figure(options, args.output, data, **size) as (_, axes):
-        slices.show(axes[0][0], fixed_data, height, f"fixed: sub-{pair['fixed']} {args.options['fixed']}")
-        slices.contours(axes[0][0], target, height, fixed_color)
-        slices.show(axes[0][1], moving_data, height, f"moving: sub-{pair['moving']} {args.options['moving']}")
-        slices.contours(axes[0][1], labels, height, own_color)
-        for row in (0, 1):
-            axes[1][row].set_axis_off()
-        for column, (method, (image, moved)) in enumerate(warped.items(), start=2):
-            slices.show(axes[0][column], image, height, f"{style.name_of(method)}\nDice {dice[method]:.3f}")
-            slices.contours(axes[0][column], target, height, fixed_color)
-            slices.contours(axes[0][column], moved, height, own_color)
-            slices.show(axes[1][column], slices.checkerboard(fixed_data, image), height, "checkerboard")
-        slices.show(axes[1][1], slices.checkerboard(fixed_data, moving_data), height, "before: checkerboard")
+    with style.figure(options.plot, args.output, data, **size) as (_, axes):
+        draw(axes, *shown, warped, titles, options.plot)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,13 @@
 """Draw Dice against noise, bias field and rotated start (Fig. 15)."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from ganreg import cli
 from ganreg.report import style
+from ganreg.report.settings import Style
+from ganreg.settings import Block
 
 AXES = {
     "noise_sd": "noise (SD of the brain)",
@@ -12,14 +16,20 @@ AXES = {
 }
 
 
-def main(argv=None):
-    parser = cli.add_paths(cli.parser(__doc__), "table", "output")
-    args = parser.parse_args(argv)
-    options, data = args.options["plot"], pd.read_csv(args.table)
+class Options(Block):
+    """How it is drawn."""
+
+    plot: Style
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    args = cli.add_paths(cli.parser(__doc__, Options), "table", "output").parse_args(argv)
+    settings, data = args.options.plot, pd.read_csv(args.table)
     methods = list(data["method"].unique())
-    colors = style.colors(options, len(methods))
+    colors = style.colors(settings, len(methods))
     kinds = [kind for kind in AXES if kind in set(data["degradation"])]
-    with style.figure(options, args.output, data, ncols=len(kinds), sharey=True, figsize=(7.2, 3.0)) as (drawn, axes):
+    size = {"ncols": len(kinds), "sharey": True, "figsize": (7.2, 3.0)}
+    with style.figure(settings, args.output, data, **size) as (drawn, axes):
         for axis, kind in zip(axes[0], kinds, strict=True):
             for method, color in zip(methods, colors, strict=True):
                 own = data[(data["method"] == method) & (data["degradation"] == kind)]

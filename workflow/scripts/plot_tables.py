@@ -1,10 +1,15 @@
 """Draw Table 1 and Table 2 as pictures."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import pandas as pd
 
 from ganreg import cli, io
-from ganreg.evaluate import tables
+from ganreg.evaluate.markdown import as_text
 from ganreg.report import style
+from ganreg.report.settings import Style
+from ganreg.settings import Block
 
 TABLE1 = {
     "method": "method",
@@ -24,23 +29,32 @@ TABLE1 = {
 }
 
 
-def draw(table, names, caption, options, output):
+class Options(Block):
+    """How they are drawn."""
+
+    plot: Style
+
+
+def draw(table: pd.DataFrame, names: dict[str, str], caption: str, settings: Style, output: Path) -> None:
     """Draw a data frame as a picture with a caption below; `names` are the columns' names as shown."""
-    shown = tables.as_text(table).rename(columns=names)
+    shown = as_text(table).rename(columns=names)
     shown.iloc[:, 0] = [style.name_of(method) for method in shown.iloc[:, 0]]
     # inches, with room for the longest method's name
     columns = [2.4, *[0.85] * (len(shown.columns) - 1)]
     size = {"figsize": (sum(columns), 0.27 * len(shown) + 1.3)}
-    with style.figure(options, output, None, **size) as (drawn, axes):
+    with style.figure(settings, output, None, **size) as (drawn, axes):
         axis = axes[0][0]
         axis.set_axis_off()
-        widths = [column / sum(columns) for column in columns]
         drawing = axis.table(
-            shown.values.tolist(), colLabels=list(shown.columns), colWidths=widths, cellLoc="right", loc="upper left",
+            shown.values.tolist(),
+            colLabels=list(shown.columns),
+            colWidths=[column / sum(columns) for column in columns],
+            cellLoc="right",
+            loc="upper left",
             bbox=[0, 0, 1, 1],
-        )  # fmt: skip
+        )
         drawing.auto_set_font_size(False)
-        drawing.set_fontsize(options["font_size"] - 1)
+        drawing.set_fontsize(settings.font_size - 1)
         for (row, column), cell in drawing.get_celld().items():
             cell.set_linewidth(0)
             cell.set_facecolor("#eeeeee" if row and row % 2 == 0 else "white")
@@ -49,17 +63,17 @@ def draw(table, names, caption, options, output):
                 cell.set_text_props(weight="bold")
             if column == 0:
                 cell.set_text_props(ha="left")
-        drawn.supxlabel(caption, fontsize=options["font_size"] - 2, wrap=True, x=0.01, ha="left")
+        drawn.supxlabel(caption, fontsize=settings.font_size - 2, wrap=True, x=0.01, ha="left")
 
 
-def main(argv=None):
-    parser = cli.add_paths(cli.parser(__doc__), "table1", "table2", "caption1", "caption2", "output1", "output2")
-    args = parser.parse_args(argv)
-    options = args.options["plot"]
-    first, second = pd.read_csv(args.table1), pd.read_csv(args.table2)
-    draw(first[list(TABLE1)], TABLE1, io.read_json(args.caption1)["caption"], options, args.output1)
-    second = second.drop(columns="dataset")
-    draw(second, lambda name: name.replace("_", " "), io.read_json(args.caption2)["caption"], options, args.output2)
+def main(argv: Sequence[str] | None = None) -> None:
+    paths = ("table1", "table2", "caption1", "caption2", "output1", "output2")
+    args = cli.add_paths(cli.parser(__doc__, Options), *paths).parse_args(argv)
+    settings = args.options.plot
+    first, second = pd.read_csv(args.table1), pd.read_csv(args.table2).drop(columns="dataset")
+    draw(first[list(TABLE1)], TABLE1, io.read_json(args.caption1)["caption"], settings, args.output1)
+    names = {column: column.replace("_", " ") for column in second}
+    draw(second, names, io.read_json(args.caption2)["caption"], settings, args.output2)
 
 
 if __name__ == "__main__":

@@ -1,34 +1,55 @@
 """Draw Dice against the number of training subjects, with and without augmentation (Fig. 13)."""
 
+from collections.abc import Sequence
+from typing import Annotated, Any
+
 import pandas as pd
+from matplotlib.axes import Axes
+from pydantic import Field
 
 from ganreg import cli, io
 from ganreg.evaluate import tables
+from ganreg.evaluate.settings import Bootstrap
 from ganreg.report import style
+from ganreg.report.settings import Style
+from ganreg.settings import Block
 
 
-def main(argv=None):
-    parser = cli.add_paths(cli.parser(__doc__), "folds", "output", many=("structures",))
+class Options(Block):
+    """How it is drawn, two methods, without and with augmentation, and how they are compared."""
+
+    plot: Style
+    compared: Annotated[list[str], Field(min_length=2, max_length=2)]
+    exclude: list[str]
+    evaluation: Bootstrap
+
+
+def points(axis: Axes, own: pd.DataFrame, names: Sequence[str], place: pd.Series, **look: Any) -> None:
+    """Draw a column and its interval, `names` of value, low and high, as points with bars at `place`."""
+    value, low, high = (own[name] for name in names)
+    axis.errorbar(place, value, [value - low, high - value], marker="o", capsize=3, **look)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = cli.add_paths(cli.parser(__doc__, Options), "folds", "output", many=("structures",))
     args = parser.parse_args(argv)
-    options, compared = args.options["plot"], args.options["compared"]
+    settings, compared = args.options.plot, args.options.compared
     structures = pd.concat([pd.read_csv(path) for path in args.structures])
-    structures = structures[~structures["structure"].isin(args.options["exclude"])]
+    structures = structures[~structures["structure"].isin(args.options.exclude)]
     # folds may differ by one subject
     whole = min(len(fold["train"]) for fold in io.read_json(args.folds)["folds"])
-    data = tables.by_training_size(structures, compared, whole, args.options["evaluation"])
+    data = tables.by_training_size(structures, compared, whole, args.options.evaluation)
     sizes = sorted(data["training_subjects"].unique())
     shift = 0.02 * (sizes[-1] - sizes[0])
-    with style.figure(options, args.output, data, figsize=(7.2, 3.2), ncols=2) as (_, axes):
+    colors = style.colors(settings, len(compared))
+    with style.figure(settings, args.output, data, figsize=(7.2, 3.2), ncols=2) as (_, axes):
         left, right = axes[0]
-        for place, (method, color) in enumerate(zip(compared, style.colors(options, len(compared)), strict=True)):
+        for index, (method, color) in enumerate(zip(compared, colors, strict=True)):
             own = data[data["method"] == method]
-            means = own["dice_mean"]
-            errors = [means - own["ci_low"], own["ci_high"] - means]
-            where = own["training_subjects"] + (place - 0.5) * shift
-            left.errorbar(where, means, errors, marker="o", capsize=3, color=color, label=style.name_of(method))
-        gains = own["gain"]
-        errors = [gains - own["gain_low"], own["gain_high"] - gains]
-        right.errorbar(own["training_subjects"], gains, errors, marker="o", capsize=3, color=color)
+            place = own["training_subjects"] + (index - 0.5) * shift
+            points(left, own, ("dice_mean", "ci_low", "ci_high"), place, color=color, label=style.name_of(method))
+        own = data[data["method"] == compared[1]]
+        points(right, own, ("gain", "gain_low", "gain_high"), own["training_subjects"], color=colors[1])
         right.axhline(0, color="0.5", linewidth=0.8)
         left.set_ylabel("Dice, test subjects")
         right.set_ylabel("what the augmentation adds")

@@ -1,15 +1,16 @@
 """Print the headline table of a finished run, and where to look."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
 
-def main():
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--results", type=Path, required=True)
-    results = parser.parse_args().results
+    results = parser.parse_args(argv).results
     table = pd.read_csv(results / "tables" / "table1.csv")
     columns = ["method", "labels_in_training", "dice_mean", "dice_sd_subjects", "diff_reference", "ci_low", "ci_high"]
     columns += ["hd95_mm", "folded_percent", "paper_dice"]

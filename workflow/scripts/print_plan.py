@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def planned_jobs():
+def planned_jobs() -> dict[str, int]:
     """Rule -> number of jobs that a dry run plans."""
     command = [sys.executable, "-m", "snakemake", "--dry-run", "--quiet", "rules", "--cores", "1"]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -19,7 +19,7 @@ def planned_jobs():
     return {rule: int(count) for rule, count in counted if rule not in ("total", "all")}
 
 
-def main():
+def main() -> None:
     jobs = planned_jobs()
     if not jobs:
         print("Nothing to do: all results are up to date.")

@@ -1,59 +1,90 @@
 """The five-fold Dice report: Table 1, Table 2, what each arm adds, and the cost table, from the long tables."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from ganreg import cli, io, manifest
-from ganreg.evaluate import tables
+from ganreg.evaluate import markdown, tables
+from ganreg.evaluate.settings import Bootstrap
+from ganreg.settings import Block
 
 SIMULATED = "Simulated cohort: the numbers say how methods compare on it, not how they do on patients."
-SILVER = "Silver labels: carried over from the ICBM-152 template by SyN, not drawn on these subjects."
+SILVER = "Silver labels: propagated from the ICBM-152 template by SyN, not drawn on these subjects."
+LOST = "A structure that a method loses has Dice 0 and no HD95."
+PRINTED = "printed in the paper, on its own data."
+COST = (
+    "Seconds and peak main memory a pair, from preprocessed images to the transform file. Where the networks had a "
+    "GPU, their seconds are its own and its memory is not counted."
+)
+GAIN = "gain: Dice of method - against, 95 % bootstrap interval over subjects, Wilcoxon p after Holm."
+ERROR = "tre_change_mm: the same of the distance between found and true places in the brain; less is better."
 
 
-def main(argv=None):
-    parser = cli.add_paths(cli.parser(__doc__), "folds", "structures", "pairs", "cost", "paper", "output")
+class Options(Block):
+    """What the tables say beside the measurements."""
+
+    dataset: str
+    simulated: bool
+    silver: bool
+    labeled: list[str]
+    """Methods that learned from training subjects' labels."""
+    unranked: list[str]
+    """Methods that are shown, but not compared."""
+    task: str
+    methods: list[str]
+    reference_method: str
+    contrasts: list[tuple[str, str]]
+    """Methods whose difference is an arm's gain, and what they are compared with."""
+    evaluation: Bootstrap
+
+
+def notes(options: Options, folds: int, folds_hash: str, manifests: Sequence[Path]) -> list[str]:
+    """What readers of every table must know."""
+    trained = [io.read_json(path) for path in manifests]
+    under_trained = sorted({model["method"] for model in trained if model["under_trained"]})
+    lines = [SIMULATED] * options.simulated + [SILVER] * options.silver
+    if options.unranked:
+        lines.append(f"Shown, but not ranked on them: {', '.join(options.unranked)}.")
+    lines.append(f"Measured on the test subjects of {folds} folds ({folds_hash}).")
+    if under_trained:
+        lines.append(f"Under-trained (validation loss still falling over the second half): {', '.join(under_trained)}.")
+    return lines
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = cli.add_paths(cli.parser(__doc__, Options), "folds", "structures", "pairs", "cost", "paper", "output")
     parser.add_argument("--manifests", nargs="*", type=Path, default=[], help="manifests of the trained models")
     args = parser.parse_args(argv)
-    options = args.options
-    structures, pairs, cost = (pd.read_csv(path) for path in (args.structures, args.pairs, args.cost))
-    trained = [io.read_json(path) for path in args.manifests]
-    under_trained = sorted({model["method"] for model in trained if model["under_trained"]})
-    info = {key: options[key] for key in ("dataset", "task", "labelled", "unranked")}
-    info["folds_hash"] = io.read_json(args.folds)["hash"]
-    methods, reference = options["methods"], options["reference_method"]
-    paper = pd.read_csv(args.paper)
-    first = tables.table1(structures, pairs, methods, reference, info, paper, options["evaluation"])
-    second = tables.table2(structures, methods, options["dataset"], paper)
-
-    notes = [SIMULATED] * options["simulated"] + [SILVER] * options["silver"]
-    if options["unranked"]:
-        notes.append(f"Shown, but not ranked on them: {', '.join(options['unranked'])}.")
-    notes.append(
-        f"Measured on the test subjects of {len(second.filter(like='fold_').columns)} folds ({info['folds_hash']})."
+    options, bootstrap = args.options, args.options.evaluation
+    structures, pairs, cost, paper = (
+        pd.read_csv(path) for path in (args.structures, args.pairs, args.cost, args.paper)
     )
-    if under_trained:
-        notes.append(f"Under-trained (validation loss still falling over the second half): {', '.join(under_trained)}.")
+    folds_hash = io.read_json(args.folds)["hash"]
+    experiment = tables.Experiment(options.dataset, options.task, folds_hash, options.labeled, options.unranked)
+    methods, reference = options.methods, options.reference_method
+    contents = {
+        "table1": tables.table1(structures, pairs, methods, reference, experiment, paper, bootstrap),
+        "table2": tables.table2(structures, methods, options.dataset, paper),
+        "cost": tables.cost_table(cost, methods),
+    }
+    said = notes(options, structures["fold"].nunique(), folds_hash, args.manifests)
     explained = f"Differences: {reference} minus method, 95 % bootstrap interval over subjects, Wilcoxon p after Holm."
-    lost = "A structure that a method loses has Dice 0 and no HD95."
-    captions = {"table1": " ".join([*notes, explained, lost, "paper_dice: printed in the paper, on its own data."])}
-    captions["table2"] = " ".join([*notes, "sd: over folds.", "paper_mean: printed in the paper, on its own data."])
-    captions["cost"] = (
-        "Seconds and peak main memory a pair, from preprocessed images to the transform file. Where the networks had a "
-        "GPU, their seconds are its own and its memory is not counted."
-    )
-    contents = {"table1": first, "table2": second, "cost": tables.cost_table(cost, methods)}
-    if options["contrasts"]:
-        arms = tables.gains(structures, pairs, options["contrasts"], options["dataset"], options["evaluation"])
-        gain = "gain: Dice of method - against, 95 % bootstrap interval over subjects, Wilcoxon p after Holm."
-        error = "tre_change_mm: the same of the distance between found and true places in the brain; less is better."
+    captions = {
+        "table1": " ".join([*said, explained, LOST, f"paper_dice: {PRINTED}"]),
+        "table2": " ".join([*said, "sd: over folds.", f"paper_mean: {PRINTED}"]),
+        "cost": COST,
+    }
+    if options.contrasts:
+        arms = tables.gains(structures, pairs, options.contrasts, options.dataset, bootstrap)
         contents["arms"] = arms
-        captions["arms"] = " ".join([*notes, gain, *[error] * ("tre_change_mm" in arms)])
+        captions["arms"] = " ".join([*said, GAIN, *[ERROR] * ("tre_change_mm" in arms)])
     for name, table in contents.items():
         io.write_table(args.output / f"{name}.csv", table)
-        io.write_text(args.output / f"{name}.md", tables.to_markdown(table, captions[name]))
+        io.write_text(args.output / f"{name}.md", markdown.to_markdown(table, captions[name]))
         opened = {} if name == "cost" else {str(path): io.sha256(path) for path in (args.structures, args.pairs)}
-        content = {"options": options, "seed": options["evaluation"]["seed"], "caption": captions[name]}
+        content = {"options": options, "seed": bootstrap.seed, "caption": captions[name]}
         manifest.write(args.output / f"{name}.json", ["pandas", "scipy", "numpy"], opened=opened, **content)
 
 

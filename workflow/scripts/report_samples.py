@@ -1,9 +1,12 @@
 """The table of sample quality: means over folds, by kind and measure."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from ganreg import cli, io, manifest
-from ganreg.evaluate import sample_table, tables
+from ganreg.evaluate import markdown, sample_table
+from ganreg.settings import Block
 
 CAPTION = (
     "Means over folds; sd_folds: of the samples' values. kernel_distance: unbiased, to real subjects, beside that of "
@@ -14,13 +17,19 @@ CAPTION = (
 )
 
 
-def main(argv=None):
-    parser = cli.add_paths(cli.parser(__doc__), "output", many=("measured",))
+class Options(Block):
+    """As they stand in the table."""
+
+    dataset: str
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = cli.add_paths(cli.parser(__doc__, Options), "output", many=("measured",))
     args = parser.parse_args(argv)
     table = sample_table.summary(pd.concat([pd.read_csv(path) for path in args.measured]))
-    table.insert(0, "dataset", args.options["dataset"])
+    table.insert(0, "dataset", args.options.dataset)
     io.write_table(args.output / "samples.csv", table)
-    io.write_text(args.output / "samples.md", tables.to_markdown(table, CAPTION))
+    io.write_text(args.output / "samples.md", markdown.to_markdown(table, CAPTION))
     opened = {str(path): io.sha256(path) for path in args.measured}
     manifest.write(
         args.output / "samples.json", ["pandas", "numpy"], options=args.options, caption=CAPTION, opened=opened

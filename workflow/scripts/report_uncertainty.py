@@ -1,9 +1,12 @@
 """The table of uncertainty and inverse consistency: one line, from the pairs' measurements."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from ganreg import cli, io, manifest
-from ganreg.evaluate import tables, uncertainty_table
+from ganreg.evaluate import markdown, uncertainty_table
+from ganreg.settings import Block, Count
 
 CAPTION = (
     "Inside the fixed brain mask, on the working grid. sd_mm: spread of {samples} dropout samples of the transform "
@@ -15,13 +18,19 @@ CAPTION = (
 )
 
 
-def main(argv=None):
-    parser = cli.add_paths(cli.parser(__doc__), "pairs", "reliability", "output")
+class Options(Block):
+    """How the transforms were sampled."""
+
+    samples: Count
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = cli.add_paths(cli.parser(__doc__, Options), "pairs", "reliability", "output")
     args = parser.parse_args(argv)
     table = uncertainty_table.summary(pd.read_csv(args.pairs), pd.read_csv(args.reliability))
-    caption = CAPTION.format(samples=args.options["samples"])
+    caption = CAPTION.format(samples=args.options.samples)
     io.write_table(args.output / "uncertainty.csv", table)
-    io.write_text(args.output / "uncertainty.md", tables.to_markdown(table, caption))
+    io.write_text(args.output / "uncertainty.md", markdown.to_markdown(table, caption))
     opened = {str(path): io.sha256(path) for path in (args.pairs, args.reliability)}
     manifest.write(
         args.output / "uncertainty.json", ["pandas", "numpy"], options=args.options, caption=caption, opened=opened

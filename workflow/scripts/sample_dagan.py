@@ -1,11 +1,35 @@
 """Write one fold's DAGAN samples: training subjects, augmented, under-sampled and restored."""
 
-from ganreg import cli
-from ganreg.synthesize import dagan
+from collections.abc import Sequence
+
+import pandas as pd
+
+from ganreg import cli, io
+from ganreg.split import folds
+from ganreg.synthesize.dagan_sampling import sampler
+from ganreg.synthesize.samples import write_fold
+from ganreg.synthesize.settings import DaganSampling, SampleSet
+from ganreg.volumes.labels import mirror_labels
+from ganreg.volumes.subjects import Subjects
 
 
-def main(argv=None):
-    dagan.run_sampling(cli.parser(__doc__), argv)
+class Options(SampleSet):
+    settings: DaganSampling
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = cli.parser(__doc__, Options)
+    cli.add_paths(parser, "folds", "structures", "subjects", "weights", "model", "output", "manifest")
+    parser.add_argument("--fold", required=True)
+    args = parser.parse_args(argv)
+    options = args.options
+    cli.set_threads(options.settings.threads)
+    fold = folds.select(io.read_json(args.folds), args.fold)
+    subjects, names = Subjects(args.subjects, options.modalities), fold["train"][: options.samples]
+    mirrored = mirror_labels(pd.read_csv(args.structures, sep="\t"))
+    draw, used = sampler(args.weights, options.settings, subjects, names, mirrored)
+    opened = {**io.read_json(args.model)["opened"], **used}
+    write_fold("dagan", fold, options, draw, opened, args.output, args.manifest, args.code)
 
 
 if __name__ == "__main__":

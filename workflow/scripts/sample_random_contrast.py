@@ -1,11 +1,30 @@
 """Write one fold's images of random contrast, made from the deformed labels of the training subjects."""
 
-from ganreg import cli
+from collections.abc import Sequence
+
+from ganreg import cli, io
+from ganreg.spatial.settings import SeededDeformation
+from ganreg.split import folds
 from ganreg.synthesize import sampling
+from ganreg.synthesize.samples import write_fold
+from ganreg.synthesize.settings import RandomContrast, SampleSet
+from ganreg.volumes.subjects import Subjects
 
 
-def main(argv=None):
-    sampling.run("random_contrast", cli.parser(__doc__), argv)
+class Options(SampleSet):
+    settings: RandomContrast
+    deformation: SeededDeformation
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = cli.add_paths(cli.parser(__doc__, Options), "folds", "subjects", "output", "manifest")
+    parser.add_argument("--fold", required=True)
+    args = parser.parse_args(argv)
+    options = args.options
+    fold = folds.select(io.read_json(args.folds), args.fold)
+    subjects, names = Subjects(args.subjects, options.modalities), fold["train"][: options.samples]
+    draw, opened = sampling.contrasts(subjects, names, options.deformation, options.settings)
+    write_fold("random_contrast", fold, options, draw, opened, args.output, args.manifest, args.code)
 
 
 if __name__ == "__main__":

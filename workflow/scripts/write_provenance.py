@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from ganreg import cli, io
@@ -10,7 +11,7 @@ from ganreg.report import provenance
 PROJECT = Path(__file__).resolve().parents[2]
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> None:
     parser = cli.add_paths(cli.parser(__doc__), "benchmarks", "output", "output_page", many=("data",))
     args = parser.parse_args(argv)
     config = json.loads(os.environ["GANREG_CONFIG"])

@@ -8,7 +8,7 @@ MAD = 1.4826
 DEVIATIONS, LEAST = 3.5, 0.005
 
 
-def outliers(values):
+def outliers(values: np.ndarray) -> tuple[np.ndarray, float]:
     """Values far below the others: by more than 3.5 robust deviations of the median.
 
     Parameters

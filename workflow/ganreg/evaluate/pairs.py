@@ -1,6 +1,10 @@
-"""Evaluation of one method's transform files: the long tables, from nothing but the files."""
+"""Evaluation of one method's transform files, whatever set of subjects they register: the long tables."""
 
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -8,161 +12,198 @@ import torch
 
 from ganreg import io
 from ganreg.errors import InputError
-from ganreg.evaluate import metrics, overlap
-from ganreg.preprocess.labels import REST
+from ganreg.evaluate import metrics, truth
+from ganreg.evaluate.external_table import ERRORS
 from ganreg.progress import Progress
+from ganreg.register.methods import INITIAL
 from ganreg.spatial import warp
-from ganreg.spatial.points import Displacement, apply, displacement_on
+from ganreg.spatial.points import displacement_on
+from ganreg.split.folds import Fold, Pair
+from ganreg.volumes import bids, labels
+
+# in the tables, images of one subject before they were aligned at all: as the scanners' headers have them
+HEADERS = "headers"
+# the task of a pair of one subject's own images
+WITHIN = "within"
+# of the pairs of a second data set alone
+OF_TASK = ["modality", "task"]
+
+Transforms = Mapping[tuple[int, str], Path]
 
 
-def refuse_leakage(manifests, folds, files_of):
-    """Refuse a model that was trained on a file of one of its fold's test subjects, under whatever name.
+def transforms_in(folders: Iterable[Path]) -> dict[tuple[int, str], Path]:
+    """Transform files by fold and pair.
 
     Parameters
     ----------
-    manifests : list of Path
-        What the models' data loaders opened: `fold`, and `opened`, path -> SHA-256.
-    folds : list of dict, of `split.folds`
-    files_of : function (subject) -> paths of the subject's images and labels, as they could be trained on
+    folders : list of Path
+        Each below a folder that is named for its fold, as fold1, or fold1n3 for a smaller training set.
 
     Raises
     ------
     InputError
-        Naming model, file and subject.
+        If a folder's path does not name a fold.
     """
-    by_number = {fold["fold"]: fold for fold in folds}
-    for path in manifests:
-        manifest = io.read_json(path)
-        for subject in by_number[manifest["fold"]]["test"]:
-            digests = {io.sha256(file) for file in files_of(subject)}
-            for opened, digest in manifest["opened"].items():
-                if f"sub-{subject}" in Path(opened).parts or digest in digests:
-                    raise InputError(
-                        f"{path}: expected no test subject among the training files, found sub-{subject}: {opened}"
-                    )
+    found: dict[tuple[int, str], Path] = {}
+    for folder in folders:
+        numbers = [match[1] for part in folder.parts if (match := re.fullmatch(r"fold(\d+)(n\d+)?", part))]
+        if not numbers:
+            raise InputError(f"{folder}: expected a folder below one such as fold1, found none")
+        found |= {(int(numbers[-1]), path.name.removesuffix(".nii.gz")): path for path in folder.glob("*.nii.gz")}
+    return found
 
 
-def files_of(subjects, subject):
-    """A preprocessed subject's images and labels, as they could be trained on; `subjects` is the folder of all."""
-    folder = subjects / f"sub-{subject}" / "anat"
-    return [*folder.glob("*_desc-preproc_*.nii.gz"), folder / f"sub-{subject}_dseg.nii.gz"]
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """A set of subjects to measure on: the main one, degraded copies of it, or a second data set."""
+
+    dataset: str
+    """Its name in the tables."""
+    subjects: Path
+    """The preprocessed subjects, their labels on the evaluation grid."""
+    structures: pd.DataFrame
+    """Index and name, as `labels.structures` gives it."""
+    reference: str
+    """The modality whose space is aligned with the template's."""
+    truth: Path | None = None
+    """Folder of true fields between simulated subjects, or of true matrices between one's modalities."""
 
 
-class TrueField:
-    """The simulated cohort's truth: where a point of one subject lies in another.
+@dataclass(frozen=True, eq=False)
+class Registered:
+    """A registered pair on the evaluation grid; labels are 0 where they do not count."""
+
+    fixed: np.ndarray
+    warped: np.ndarray
+    displacement: torch.Tensor
+    affine: np.ndarray
+
+    @property
+    def brain(self) -> np.ndarray:
+        """Mask of the fixed brain, as far as it counts."""
+        return self.fixed > 0
+
+    @property
+    def spacing(self) -> list[float]:
+        """Of the evaluation grid, mm."""
+        return [float(size) for size in np.linalg.norm(self.affine[:3, :3], axis=0)]
+
+
+def registered(pair: Pair, transform: Path, subjects: Path) -> Registered:
+    """Apply a transform file to the labels of the moving subject.
+
+    Where the moving subject's scan shows a part of the head alone, voxels beyond count for no method.
 
     Parameters
     ----------
-    folder : function (subject, name) -> Path
-        `name` is to_template, from_template (transform files) or affine (text, 4 x 4 RAS, template to subject).
+    pair : dict with fixed and moving
+    transform : Path of the transform file
+    subjects : Path of the preprocessed subjects, their labels on the evaluation grid
+
+    Raises
+    ------
+    InputError
+        If grids differ, or the moving subject's scan does not reach the fixed brain.
     """
-
-    def __init__(self, folder):
-        self.folder, self.cache = folder, {}
-
-    def _displaced(self, subject, name, points):
-        """World points (3, N) moved by a field."""
-        if (subject, name) not in self.cache:
-            self.cache[subject, name] = Displacement(self.folder(subject, name))
-        return self.cache[subject, name](points)
-
-    def __call__(self, fixed, moving, points):
-        """Points (3, N) in mm of the preprocessed fixed image -> their true places in the preprocessed moving image."""
-        to_fixed, to_moving = (np.loadtxt(self.folder(subject, "affine")) for subject in (fixed, moving))
-        template = self._displaced(fixed, "to_template", apply(to_fixed, points))
-        return apply(np.linalg.inv(to_moving), self._displaced(moving, "from_template", template))
-
-
-def true_field(subjects, truth):
-    """The truth of preprocessed subjects; None where there is none.
-
-    Parameters
-    ----------
-    subjects : Path of the preprocessed subjects
-    truth : str, folder of the cohort's true fields; empty where there is no truth
-    """
-
-    def file_of(subject, name):
-        if name == "affine":
-            return subjects / f"sub-{subject}" / "anat" / f"sub-{subject}_from-template_to-T1w_xfm.txt"
-        ends = {"to_template": "from-T1w_to-template", "from_template": "from-template_to-T1w"}[name]
-        return Path(truth) / f"sub-{subject}" / "anat" / f"sub-{subject}_{ends}_desc-true_xfm.nii.gz"
-
-    return TrueField(file_of) if truth else None
+    paths = [bids.path(subjects, pair[role], bids.EVALUATION_DSEG) for role in ("fixed", "moving")]
+    fixed, moving = (io.load_labels(path) for path in paths)
+    io.require_same_grid(fixed, paths[0], moving, paths[1])
+    displacement = displacement_on(transform, fixed.shape, fixed.affine)
+    maps = [
+        np.asarray(fixed.dataobj),
+        warp.warp_labels(torch.from_numpy(np.array(moving.dataobj)), displacement).numpy(),
+    ]
+    fov_path = bids.path(subjects, pair["moving"], bids.EVALUATION_FOV)
+    if fov_path.is_file():
+        fov = io.load_labels(fov_path)
+        io.require_same_grid(fixed, paths[0], fov, fov_path)
+        maps = [each * np.asarray(fov.dataobj) for each in maps]
+        if not maps[0].any():
+            raise InputError(f"{fov_path}: expected a scan that reaches into the brain of {paths[0]}, found none")
+    return Registered(maps[0], maps[1], displacement, fixed.affine)
 
 
-def evaluate_pairs(folds, method, dataset, transforms, labels_of, structures, truth=None):
+def _of_structures(found: Registered, structures: pd.DataFrame) -> list[dict[str, Any]]:
+    """A line for each structure of a registered pair."""
+    wanted = dict(labels.measured(structures))
+    values = metrics.of_structures(found.fixed, found.warped, list(wanted), found.spacing)
+    return [{"structure": name, **each} for name, each in zip(wanted.values(), values, strict=True)]
+
+
+def _of_pair(found: Registered, pair: Pair, field: truth.TrueField | None) -> dict[str, float]:
+    """Regularity and mean true error of a registered pair."""
+    values = metrics.of_pair(found.displacement, torch.from_numpy(found.brain))
+    if field is not None:
+        errors = truth.true_errors(found.displacement, found.brain, found.affine, field, pair)
+        values["tre_mm"] = float(errors.mean())
+    return values
+
+
+def _of_rigid(pair: Pair, transform: Path, method: str, data: Measured) -> dict[str, dict[str, float]]:
+    """Method -> errors of a pair within a subject; beside the start those of the headers; empty without a truth."""
+    if data.truth is None or pair.get("task") != WITHIN:
+        return {}
+    subject, modality = pair["fixed"], pair["modality"]
+    true = truth.true_rigid(data.truth, subject, data.reference, modality)
+    if true is None:
+        return {}
+    transforms = {HEADERS: None, method: transform} if method == INITIAL.id else {method: transform}
+    return {
+        name: truth.rigid_errors(data.subjects, subject, data.reference, modality, path, true)
+        for name, path in transforms.items()
+    }
+
+
+def evaluate_pairs(
+    folds: Sequence[Fold], method: str, transforms: Transforms, data: Measured
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Measure every test pair of one method.
 
     Parameters
     ----------
-    folds : list of dict, of `split.folds`
-    method, dataset : str
+    folds : list of dict, of `make_folds` or `external_folds`; the latter's pairs have a modality and a task
+    method : str
     transforms : dict (fold, pair) -> Path of the transform file
-    labels_of : function (subject) -> Path of the labels on the evaluation grid; 0 is outside the brain mask
-    structures : pandas.DataFrame with index and name, as `labels.structures` gives it
-    truth : TrueField, or None
+    data : Measured
 
     Returns
     -------
-    long : pandas.DataFrame, a line for each pair and structure: dice, hd95_mm
-    pairs : pandas.DataFrame, a line for each pair: regularity and tre_mm
+    structures : pandas.DataFrame
+        A line for each pair and structure: `metrics.OF_STRUCTURES`. None of pairs within a subject: it has one label
+        map.
+    pairs : pandas.DataFrame
+        A line for each pair: `metrics.OF_PAIRS`, and tre_mm, the mean true error in the brain. Pairs with a task have
+        `external_table.ERRORS`, too; within a subject, a line of the method `headers` comes before that of `initial`.
+        NaN where there is no truth.
 
     Raises
     ------
     InputError
-        If a transform is missing, or the grids of fixed and moving labels differ.
+        If a transform is missing, or as `registered`.
     """
-    long, per_pair = [], []
-    wanted = structures[structures["name"] != REST]
-    count = int(structures["index"].max())
-    total = sum(len(fold["pairs"]) for fold in folds)
-    progress = Progress(f"evaluate {method}", total)
+    of_task = [name for name in OF_TASK if any(name in pair for fold in folds for pair in fold["pairs"])]
+    # a second data set's subjects have no true field between them
+    field = truth.TrueField(data.subjects, data.truth) if data.truth and not of_task else None
+    structures: list[dict[str, Any]] = []
+    pairs: list[dict[str, Any]] = []
+    progress = Progress(f"evaluate {method}", sum(len(fold["pairs"]) for fold in folds))
     for fold in folds:
         for pair in fold["pairs"]:
             path = transforms.get((fold["fold"], pair["pair"]))
             if path is None:
                 raise InputError(f"{method}: expected a transform of {pair['pair']} in fold {fold['fold']}, found none")
-            keys = {"dataset": dataset, "fold": fold["fold"]}
-            keys |= {name: pair[name] for name in ("pair", "fixed", "moving")} | {"method": method}
-            fixed_path, moving_path = labels_of(pair["fixed"]), labels_of(pair["moving"])
-            fixed, moving = io.load_labels(fixed_path), io.load_labels(moving_path)
-            io.require_same_grid(fixed, fixed_path, moving, moving_path)
-            displacement = displacement_on(path, fixed.shape, fixed.affine)
-
-            fixed_labels = np.asarray(fixed.dataobj)
-            warped = warp.warp_labels(torch.from_numpy(np.array(moving.dataobj)), displacement).numpy()
-            spacing = np.linalg.norm(fixed.affine[:3, :3], axis=0)
-            dice = overlap.dice(fixed_labels, warped, count)
-            distance = metrics.hd95(fixed_labels, warped, wanted["index"], spacing)
-            for index, name, hd95_mm in zip(wanted["index"], wanted["name"], distance, strict=True):
-                long.append({**keys, "structure": name, "dice": dice[index - 1], "hd95_mm": hd95_mm})
-
-            mask = fixed_labels > 0
-            values = metrics.regularity(displacement, torch.from_numpy(mask))
-            error = true_errors(displacement, mask, fixed.affine, truth, pair).mean() if truth else float("nan")
-            per_pair.append({**keys, **values, "tre_mm": float(error)})
+            line = {**pair, "dataset": data.dataset, "fold": fold["fold"], "method": method}
+            found = registered(pair, path, data.subjects)
+            if pair.get("task") != WITHIN:
+                structures += [{**line, **each} for each in _of_structures(found, data.structures)]
+            errors = _of_rigid(pair, path, method, data)
+            pairs += [{**line, "method": name, **errors[name]} for name in errors if name != method]
+            pairs.append({**line, **_of_pair(found, pair, field), **errors.get(method, {})})
             progress.step()
     progress.close()
-    return pd.DataFrame(long), pd.DataFrame(per_pair)
-
-
-def true_errors(displacement, mask, affine, truth, pair):
-    """Distance in mm between registered and true places of the voxels of the brain.
-
-    Parameters
-    ----------
-    displacement : Tensor (1, 3, X, Y, Z), voxels
-    mask : bool array (X, Y, Z)
-    affine : array (4, 4), of the grid, mm
-    truth : TrueField
-    pair : dict with `fixed` and `moving`
-
-    Returns
-    -------
-    array (N,), mm, in the order of `mask`'s voxels
-    """
-    voxels = np.argwhere(mask).T.astype(np.float64)
-    moved = displacement[0].numpy()[:, mask]
-    points = apply(affine, voxels)
-    return np.linalg.norm(apply(affine, voxels + moved) - truth(pair["fixed"], pair["moving"], points), axis=0)
+    keys = ["dataset", "fold", "pair", "fixed", "moving", *of_task, "method"]
+    measures = [*metrics.OF_PAIRS, "tre_mm", *(ERRORS if of_task else [])]
+    return (
+        pd.DataFrame(structures, columns=[*keys, "structure", *metrics.OF_STRUCTURES]),
+        pd.DataFrame(pairs, columns=[*keys, *measures]),
+    )

@@ -1,63 +1,45 @@
-"""How good synthetic subjects are: likeness, diversity, anatomical fidelity, memorisation, each beside a reference.
+"""How good synthetic subjects are: likeness, diversity, anatomical fidelity, memorization, each beside a reference.
 
-A subject is a dict of `images`, float32 array (M, X, Y, Z) in the units of `normalize.zscore`, and `labels`, uint8
-array (X, Y, Z), 0 outside the brain.
+A new measure is a function, and a line of `measure`.
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import pandas as pd
 import torch
-from monai.metrics import MultiScaleSSIMMetric
+from monai.metrics.regression import MultiScaleSSIMMetric
 from scipy import ndimage
 
 from ganreg.errors import InputError
-from ganreg.evaluate import overlap
+from ganreg.evaluate.cohort import Joined, Subject
 from ganreg.evaluate.sample_table import REFERENCES
-from ganreg.preprocess.normalize import SHIFT, zscore
+from ganreg.synthesize.settings import Quality
+from ganreg.volumes import overlap
+from ganreg.volumes.normalize import SHIFT, zscore
 
 # of the five scales of Wang et al. 2003
 SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 SSIM_WINDOW = 11
 
-
-class Cohort(Sequence):
-    """Subjects of a folder as a sequence that reads them when they are asked for: hundreds do not fit into memory.
-
-    Parameters
-    ----------
-    subjects : preprocess.subjects.Subjects
-    names : list of str
-    """
-
-    def __init__(self, subjects, names):
-        self.subjects, self.names = subjects, names
-
-    def __len__(self):
-        return len(self.names)
-
-    def __add__(self, other):
-        return Cohort(self.subjects, self.names + other.names)
-
-    def __getitem__(self, index):
-        volumes = self.subjects.read(self.names[index])
-        images = np.concatenate([volumes[modality].numpy() for modality in self.subjects.modalities])
-        return {"images": images, "labels": volumes["dseg"][0].numpy()}
+# images (M, X, Y, Z) and brain mask (X, Y, Z) -> features (N, d), a row a slice; or -> label map (X, Y, Z)
+Features = Callable[[np.ndarray, np.ndarray], np.ndarray]
+Segment = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
-def _mean_kernels(first, second):
+def _mean_kernels(first: Sequence[np.ndarray], second: Sequence[np.ndarray]) -> np.ndarray:
     """Mean of (x . y / d + 1)^3 over the rows of each of `first` and each of `second`: array (N, M)."""
-    kernel = (np.concatenate(first).astype(np.float64) @ np.concatenate(second).T / first[0].shape[1] + 1) ** 3
-    for axis, side in enumerate((first, second)):
-        counts = np.array([len(rows) for rows in side])
+    products = np.concatenate(first).astype(np.float64) @ np.concatenate(second).T
+    kernel: np.ndarray = (products / first[0].shape[1] + 1) ** 3
+    for axis, subjects in enumerate((first, second)):
+        counts = np.array([len(rows) for rows in subjects])
         sums = np.add.reduceat(kernel, np.cumsum(counts) - counts, axis=axis)
         kernel = sums / np.expand_dims(counts, 1 - axis)
     return kernel
 
 
-def kernel_distance(first, second):
+def kernel_distance(first: Sequence[np.ndarray], second: Sequence[np.ndarray]) -> float:
     """Kernel distance (KID, Binkowski et al. 2018, arXiv:1801.01401): unbiased squared maximum mean discrepancy.
 
     The kernel is (x . y / d + 1)^3. Each subject brings many slices, which are not independent: what the estimator
@@ -79,53 +61,58 @@ def kernel_distance(first, second):
     """
     if min(len(first), len(second)) < 2:
         found = f"{len(first)} and {len(second)}"
-        raise InputError(f"kernel distance: expected at least 2 subjects on both sides, found {found}")
+        raise InputError(f"kernel distance: expected at least 2 subjects in both sets, found {found}")
     distance = -2 * _mean_kernels(first, second).mean()
-    for side in (first, second):
-        kernel = _mean_kernels(side, side)
+    for subjects in (first, second):
+        kernel = _mean_kernels(subjects, subjects)
         distance += (kernel.sum() - np.trace(kernel)) / (len(kernel) * (len(kernel) - 1))
     return float(distance)
 
 
-def noise_like(subject, rng):
+def noise_like(subject: Subject, rng: np.random.Generator) -> Subject:
     """Gaussian noise in a subject's brain, of the brain's mean and standard deviation."""
     brain = subject["labels"] > 0
     noise = rng.standard_normal(subject["images"].shape)
-    return {**subject, "images": np.stack([zscore(data, brain, "noise") for data in noise])}
+    return {"images": np.stack([zscore(data, brain, "noise") for data in noise]), "labels": subject["labels"]}
 
 
-def blurred(subject, sigma):
-    """A subject smoothed inside its brain by a Gaussian of standard deviation `sigma` voxels, normalised anew."""
+def blurred(subject: Subject, sigma: float) -> Subject:
+    """A subject smoothed inside its brain by a Gaussian of standard deviation `sigma` voxels, normalized anew."""
     brain = subject["labels"] > 0
     scores = np.where(brain, subject["images"] - SHIFT, 0)
     images = [zscore(ndimage.gaussian_filter(data, sigma), brain, "blurred") for data in scores]
-    return {**subject, "images": np.stack(images)}
+    return {"images": np.stack(images), "labels": subject["labels"]}
 
 
-def kernel_distances(samples, real, features, options, rng):
+def kernel_distances(
+    samples: Sequence[Subject],
+    real: Sequence[Subject],
+    features: Features,
+    settings: Quality,
+    rng: np.random.Generator,
+) -> dict[str, list[float]]:
     """Kernel distance of samples to real subjects, with references at the same number of subjects.
 
     The real subjects are split at random into two halves, several times: the samples are compared with one half, and so
-    are the other half (the floor), noise in its brains, and its blurred images. Features are standardised by the real
+    are the other half (the floor), noise in its brains, and its blurred images. Features are standardized by the real
     ones.
 
     Parameters
     ----------
     samples, real : sequences of subjects, at least two of each
     features : function (images, mask) -> array (N, d), a row a slice
-    options : dict
-        `repeats`: splits; `blur`: standard deviation in voxels.
+    settings : Quality, of which `repeats` and `blur`
     rng : numpy.random.Generator
 
     Returns
     -------
     dict: reference -> distances of the splits
     """
-    versions = {
+    versions: dict[str, Iterable[Subject]] = {
         "samples": samples,
         "real": real,
         "noise": (noise_like(subject, rng) for subject in real),
-        "blurred": (blurred(subject, options["blur"]) for subject in real),
+        "blurred": (blurred(subject, settings.blur) for subject in real),
     }
     found = {
         key: [features(subject["images"], subject["labels"] > 0) for subject in subjects]
@@ -136,8 +123,8 @@ def kernel_distances(samples, real, features, options, rng):
     mean, deviation = pooled.mean(axis=0), np.where(pooled.std(axis=0) > 0, pooled.std(axis=0), 1)
     found = {key: [(rows - mean) / deviation for rows in subjects] for key, subjects in found.items()}
     count = min(len(samples), len(real) // 2)
-    distances = {key: [] for key in REFERENCES}
-    for _ in range(options["repeats"]):
+    distances: dict[str, list[float]] = {key: [] for key in REFERENCES}
+    for _ in range(settings.repeats):
         order = rng.permutation(len(real))
         half, other = order[:count], order[count : 2 * count]
         chosen = {key: other for key in REFERENCES} | {"samples": rng.permutation(len(samples))[:count]}
@@ -147,30 +134,36 @@ def kernel_distances(samples, real, features, options, rng):
     return distances
 
 
-def ms_ssim(first, second):
+def ms_ssim(first: Subject, second: Subject) -> float:
     """Multi-scale structural similarity (Wang et al. 2003, doi:10.1109/ACSSC.2003.1292216) of two subjects' images.
 
-    Of its five scales as many as fit the grid (three at 48 voxels a side, two at 32), their weights scaled to sum to 1.
-    The mean over modalities.
+    Of its five scales as many as fit the grid (three at 48 voxels along the shortest axis, two at 32), their weights
+    scaled to sum to 1. The mean over modalities.
+
+    Raises
+    ------
+    InputError
+        If the grid is too small for one scale.
     """
     shape = first["images"].shape[1:]
     # MONAI asks for more room than the pyramid needs
     scales = [n for n in range(1, 6) if min(shape) // max(1, n - 1) ** 2 >= SSIM_WINDOW]
     if not scales:
-        raise InputError(f"MS-SSIM: expected a grid of at least {SSIM_WINDOW} voxels a side, found {shape}")
+        raise InputError(f"MS-SSIM: expected a grid of at least {SSIM_WINDOW} voxels along each axis, found {shape}")
     weights = np.array(SCALE_WEIGHTS[: scales[-1]])
     metric = MultiScaleSSIMMetric(3, data_range=2 * SHIFT, kernel_size=SSIM_WINDOW, weights=weights / weights.sum())
-    return float(metric(*(torch.from_numpy(subject["images"])[:, None] for subject in (first, second))).mean())
+    values = metric(*(torch.from_numpy(subject["images"])[:, None] for subject in (first, second)))
+    return float(torch.as_tensor(values).mean())
 
 
-def diversity(subjects, count, rng):
+def diversity(subjects: Sequence[Subject], count: int, rng: np.random.Generator) -> float:
     """Mean MS-SSIM over pairs of subjects, `count` of them drawn at random if there are more: 1 if all are alike."""
     pairs = list(itertools.combinations(range(len(subjects)), 2))
     drawn = rng.permutation(len(pairs))[:count]
     return float(np.mean([ms_ssim(subjects[pairs[k][0]], subjects[pairs[k][1]]) for k in drawn]))
 
 
-def fidelity(subjects, segment, count):
+def fidelity(subjects: Iterable[Subject], segment: Segment, count: int) -> float:
     """Mean Dice of a segmentation of the images against the labels that they should show.
 
     Parameters
@@ -189,8 +182,8 @@ def fidelity(subjects, segment, count):
     return float(np.mean(scores))
 
 
-def normalised_correlation(first, second):
-    """Normalised cross-correlation of two subjects inside either's brain, the mean over modalities."""
+def normalized_correlation(first: Subject, second: Subject) -> float:
+    """Normalized cross-correlation of two subjects inside either's brain, the mean over modalities."""
     inside = (first["labels"] > 0) | (second["labels"] > 0)
     values = []
     for one, other in zip(first["images"], second["images"], strict=True):
@@ -200,31 +193,40 @@ def normalised_correlation(first, second):
     return float(np.mean(values))
 
 
-def correlations(subjects, others):
-    """Normalised cross-correlation of each of the others with each subject: array (others, subjects)."""
+def correlations(subjects: Sequence[Subject], others: Iterable[Subject]) -> np.ndarray:
+    """Normalized cross-correlation of each of the others with each subject: array (others, subjects)."""
     # each of the others is read once
-    return np.array([[normalised_correlation(subject, other) for subject in subjects] for other in others])
+    return np.array([[normalized_correlation(subject, other) for subject in subjects] for other in others])
 
 
-def nearest(subjects, others):
-    """Largest normalised cross-correlation of each subject with any other: array (N,); 1 for a copy."""
-    return correlations(subjects, others).max(axis=0)
+def nearest(subjects: Sequence[Subject], others: Iterable[Subject]) -> np.ndarray:
+    """Largest normalized cross-correlation of each subject with any other: array (N,); 1 for a copy."""
+    largest: np.ndarray = correlations(subjects, others).max(axis=0)
+    return largest
 
 
-def measure(samples, train, test, unseen, features, segment, structures, options):
+def measure(
+    samples: Sequence[Subject],
+    train: Sequence[Subject],
+    test: Sequence[Subject],
+    unseen: Sequence[Subject],
+    features: Features,
+    segment: Segment,
+    structures: int,
+    settings: Quality,
+) -> pd.DataFrame:
     """All measures of a fold's samples.
 
     Parameters
     ----------
     samples : sequence of subjects, the synthetic ones
-    train, test : lists of subjects, or both `Cohort`, the fold's real ones
+    train, test : sequences of subjects, the fold's real ones
     unseen : sequence of real subjects that `segment` was not trained on
     features : function (images, mask) -> array (N, d), of this fold's segmentation network
     segment : function (images, mask) -> int array (X, Y, Z), of another fold's
     structures : int
         How many structures are compared; the rest of the brain, the last label, is left out.
-    options : dict
-        Block `quality` of the configuration: `pairs`, `repeats`, `blur`, `seed`.
+    settings : Quality
 
     Returns
     -------
@@ -237,17 +239,18 @@ def measure(samples, train, test, unseen, features, segment, structures, options
       it knows without an image
     - nearest_train_ncc, nearest_test_ncc: `real`, of each test subject to the training subjects and the reverse
     """
-    rng = np.random.default_rng(options["seed"])
-    real = train + test
+    rng = np.random.default_rng(settings.seed)
+    real = Joined(train, test)
     rows = {}
-    for key, distances in kernel_distances(samples, real, features, options, rng).items():
+    for key, distances in kernel_distances(samples, real, features, settings, rng).items():
         rows["kernel_distance", key] = float(np.mean(distances))
         rows["kernel_distance_sd", key] = float(np.std(distances))
     for key, subjects in (("samples", samples), ("real", real)):
-        rows["ms_ssim", key] = diversity(subjects, options["pairs"], rng)
-    noise = (noise_like(subject, rng) for subject in unseen)
-    for key, subjects in (("samples", samples), ("real", unseen), ("noise", noise)):
-        rows["fidelity_dice", key] = fidelity(subjects, segment, structures)
+        rows["ms_ssim", key] = diversity(subjects, settings.pairs, rng)
+    shown: dict[str, Iterable[Subject]] = {"samples": samples, "real": unseen}
+    shown["noise"] = (noise_like(subject, rng) for subject in unseen)
+    for key, each in shown.items():
+        rows["fidelity_dice", key] = fidelity(each, segment, structures)
     for name, own, others in (("train", train, test), ("test", test, train)):
         rows[f"nearest_{name}_ncc", "samples"] = float(nearest(samples, own).mean())
         rows[f"nearest_{name}_ncc", "real"] = float(nearest(others, own).mean())

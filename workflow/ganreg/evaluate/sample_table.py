@@ -1,10 +1,12 @@
 """The table of sample quality, from the folds' measurements."""
 
+import pandas as pd
+
 # what a measure's value of the samples is read beside
 REFERENCES = ["samples", "real", "noise", "blurred"]
 
 
-def summary(measured):
+def summary(measured: pd.DataFrame) -> pd.DataFrame:
     """Table of sample quality: means over folds.
 
     Parameters

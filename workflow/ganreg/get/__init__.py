@@ -1,1 +1,1 @@
-"""Bring the data set into raw BIDS: the simulated cohort, its template, and the index of a user's own folder."""
+"""Bring data into raw BIDS: downloads and DICOM files; the template space; which subjects a BIDS folder has."""

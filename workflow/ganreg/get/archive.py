@@ -6,7 +6,9 @@ import shutil
 import tarfile
 import tempfile
 import zlib
-from pathlib import PurePosixPath
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
 
 from ganreg import io
 from ganreg.errors import InputError
@@ -16,8 +18,8 @@ GZIP = b"\x1f\x8b"
 
 
 @contextlib.contextmanager
-def members(path, limit):
-    """Open a tar archive, packed by gzip or not, and yield its regular files, after all members were looked at.
+def members(path: Path, limit: int) -> Iterator[tuple[tarfile.TarFile, dict[str, tarfile.TarInfo]]]:
+    """Open a tar archive, packed by gzip or not, and yield its regular files, after all members were checked.
 
     A packed archive is unpacked to a nameless temporary file first, and so read to its last byte: gzip's own checksum
     (CRC-32) holds then.
@@ -40,7 +42,7 @@ def members(path, limit):
     """
     found = {}
     with contextlib.ExitStack() as stack:
-        stream = stack.enter_context(open(path, "rb"))
+        stream: IO[bytes] = stack.enter_context(open(path, "rb"))
         try:
             if stream.read(2) == GZIP:
                 packed = stack.enter_context(gzip.open(path))
@@ -57,7 +59,7 @@ def members(path, limit):
         yield archive, found
 
 
-def _copy(path, packed, stream, limit):
+def _copy(path: Path, packed: gzip.GzipFile, stream: IO[bytes], limit: int) -> None:
     """Unpack a stream as far as `limit` bytes; more are refused, whatever the archive claims."""
     while block := packed.read(BLOCK):
         if stream.tell() + len(block) > limit:
@@ -65,11 +67,16 @@ def _copy(path, packed, stream, limit):
         stream.write(block)
 
 
-def _refuse(path, member, limit):
+def _refuse(path: Path, member: tarfile.TarInfo, limit: int) -> None:
+    """Refuse links and devices, paths out of the archive (as Python's data filter sees them), and large files."""
     if not (member.isfile() or member.isdir()):
         raise InputError(f"{path}: expected files and folders, found a link or device: {member.name}")
-    inside = PurePosixPath(member.name)
-    if inside.is_absolute() or ".." in inside.parts:
+    try:
+        # the filter makes an absolute path relative
+        inside = tarfile.data_filter(member, str(path.parent)).name == member.name
+    except tarfile.FilterError:
+        inside = False
+    if not inside:
         raise InputError(f"{path}: expected paths inside the archive, found {member.name}")
     if member.size > limit:
         raise InputError(
@@ -77,7 +84,15 @@ def _refuse(path, member, limit):
         )
 
 
-def extract(archive, member, output):
+def content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
+    """A stream of a member's bytes, both as `members` gives them."""
+    stream = archive.extractfile(member)
+    # links and folders alone have none
+    assert stream is not None
+    return stream
+
+
+def extract(archive: tarfile.TarFile, member: tarfile.TarInfo, output: Path) -> None:
     """Write one member to a file, whole or not at all; one that is there in the same size stays.
 
     Parameters
@@ -87,5 +102,5 @@ def extract(archive, member, output):
     """
     if output.is_file() and output.stat().st_size == member.size:
         return
-    with io.atomic(output) as beside, archive.extractfile(member) as source, open(beside, "wb") as stream:
+    with io.atomic(output) as beside, content(archive, member) as source, open(beside, "wb") as stream:
         shutil.copyfileobj(source, stream)

@@ -1,19 +1,17 @@
-"""The index of a user's BIDS folder; importable without the imaging packages, since the workflow needs it to plan."""
+"""Which subjects a BIDS folder has; importable without the imaging packages, since the workflow plans with it."""
 
-import csv
 import re
 from pathlib import Path
 
 from ganreg.errors import InputError
+from ganreg.get.settings import Bids
+from ganreg.volumes.bids import participant
 
-# of the patients of a second data set; the others are registered to the first
-PATIENT_MODALITIES = ["T1w", "T2w", "ct", "pet"]
-
-# the folders under data/ that `make data` makes
+# the folders under data/ that are downloaded or converted, and whose list of subjects is written last
 GETTABLE = ("ixi", "rire", "dicom")
 
 
-def find_subjects(root, pattern, modality):
+def find_subjects(root: Path, pattern: str, modality: str) -> list[str]:
     """Subjects that have an image of a modality.
 
     Parameters
@@ -34,12 +32,47 @@ def find_subjects(root, pattern, modality):
     return sorted(found["subject"] for path in paths if (found := re.fullmatch(expression, path)))
 
 
-def select_subjects(options, modalities):
-    """The subjects of an experiment.
+def _root(description: Bids) -> Path:
+    """The folder, which has to be there, and complete.
+
+    Raises
+    ------
+    InputError
+    """
+    if description.root is None:
+        raise InputError(f"{description.name}: expected the root of a BIDS folder, found null")
+    root = Path(description.root)
+    # the list of subjects comes last: without it some may still be missing
+    if root.parent.name == "data" and root.name in GETTABLE and not (root / "participants.tsv").is_file():
+        raise InputError(f"{root}: expected participants.tsv, the last file of a complete download, found none")
+    if not root.is_dir():
+        raise InputError(f"{root}: expected a BIDS folder, found none")
+    return root
+
+
+def _complete_subjects(root: Path, description: Bids, modalities: list[str]) -> list[str]:
+    """The subjects that have an image of each modality; at least one."""
+    found = [set(find_subjects(root, description.image, modality)) for modality in modalities]
+    subjects = sorted(set.intersection(*found))
+    if not subjects:
+        example = description.image.format(subject="*", modality="|".join(modalities))
+        sessions = sorted(path.relative_to(root).as_posix() for path in root.glob("sub-*/ses-*"))
+        nested = f", but sessions: the pattern has to name one ({sessions[0]}/...)" if sessions else ""
+        raise InputError(f"{root}: expected subjects with {example}, found none{nested}")
+    return subjects
+
+
+def _require_file(path: Path, subject: str) -> None:
+    if not path.is_file():
+        raise InputError(f"{path}: expected a file of {participant(subject)}, found none")
+
+
+def select_subjects(description: Bids, modalities: list[str]) -> list[str]:
+    """The subjects of an experiment: those that are listed, or all that have the images.
 
     Parameters
     ----------
-    options : dict, block `bids` of the configuration
+    description : Bids
     modalities : list of str
 
     Returns
@@ -49,82 +82,69 @@ def select_subjects(options, modalities):
     Raises
     ------
     InputError
-        If there is no folder, no subject, or a listed subject lacks a file; if `make data` has not finished the folder.
+        If there is no folder, its download is not complete, it has no subject, or a subject lacks an image, labels or
+        mask.
     """
-    root = Path(options["root"])
-    # its list of subjects comes last: without it some may still be missing
-    if root.parent.name == "data" and root.name in GETTABLE and not (root / "participants.tsv").is_file():
-        command = f"`make data DATA={root.name}`"
-        raise InputError(f"{root}: expected participants.tsv, the last file that {command} writes, found none")
-    if not root.is_dir():
-        raise InputError(f"{root}: expected a BIDS folder (bids.root), found none")
-    subjects = options["subjects"]
-    if not subjects:
-        found = [set(find_subjects(root, options["image"], modality)) for modality in modalities]
-        subjects = sorted(set.intersection(*found))
-        if not subjects:
-            example = options["image"].format(subject="*", modality="|".join(modalities))
-            sessions = sorted(path.relative_to(root).as_posix() for path in root.glob("sub-*/ses-*"))
-            nested = f", but sessions: name one in bids.image ({sessions[0]}/...)" if sessions else ""
-            raise InputError(f"{root}: expected subjects with {example}, found none{nested}")
+    root = _root(description)
+    subjects = description.subjects or _complete_subjects(root, description, modalities)
+    derived = [pattern for pattern in (description.labels, description.mask) if pattern]
     for subject in subjects:
-        wanted = [options["image"].format(subject=subject, modality=modality) for modality in modalities]
-        wanted += [options[key].format(subject=subject) for key in ("labels", "mask") if options[key]]
-        for relative in wanted:
-            if not (root / relative).is_file():
-                raise InputError(f"{root / relative}: expected a file of sub-{subject}, found none")
+        for modality in modalities:
+            _require_file(root / description.image.format(subject=subject, modality=modality), subject)
+        for pattern in derived:
+            _require_file(root / pattern.format(subject=subject), subject)
     return sorted(subjects)
 
 
-def left_out(options, modalities):
+def modalities_of(description: Bids, subjects: list[str], candidates: list[str]) -> dict[str, list[str]]:
+    """Which of some modalities each subject has.
+
+    Parameters
+    ----------
+    description : Bids
+    subjects : list of str
+    candidates : list of str
+
+    Returns
+    -------
+    dict, subject -> list of str, in the order of `candidates`
+
+    Raises
+    ------
+    InputError
+        If there is no folder, its download is not complete, or a subject lacks an image of the reference modality.
+    """
+    root, found = _root(description), {}
+    for subject in subjects:
+        paths = {
+            modality: root / description.image.format(subject=subject, modality=modality)
+            for modality in {*candidates, description.reference}
+        }
+        _require_file(paths[description.reference], subject)
+        found[subject] = [modality for modality in candidates if paths[modality].is_file()]
+    return found
+
+
+def left_out(description: Bids, modalities: list[str]) -> dict[str, list[str]]:
     """Subjects that the folder holds or lists and that lack an image, where none were asked for by name.
 
     Parameters
     ----------
-    options, modalities : as for `select_subjects`
+    description, modalities : as for `select_subjects`
 
     Returns
     -------
     dict, modality -> sorted list of str
     """
-    root = Path(options["root"])
-    if options["subjects"]:
+    if description.subjects:
         return {}
-    found = {modality: set(find_subjects(root, options["image"], modality)) for modality in modalities}
+    root = _root(description)
+    found = {modality: set(find_subjects(root, description.image, modality)) for modality in modalities}
     known = set.union(*found.values(), _listed(root / "participants.tsv"))
     return {modality: sorted(known - having) for modality, having in found.items() if known - having}
 
 
-def _listed(path):
+def _listed(path: Path) -> set[str]:
     """Subjects of a BIDS `participants.tsv`; none where there is no such file."""
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines()[1:] if path.is_file() else []
     return {line.split("\t")[0].strip().removeprefix("sub-") for line in lines if line.strip()}
-
-
-def listed_modalities(path, modalities):
-    """The subjects of a list that `make data` wrote, each with those of some modalities that it has.
-
-    Parameters
-    ----------
-    path : Path of a `participants.tsv` with a column for each modality, `yes` where a subject has it
-    modalities : list of str
-        Subjects without the first are left out.
-
-    Returns
-    -------
-    dict, subject -> list of str
-
-    Raises
-    ------
-    InputError
-        If there is no such list.
-    """
-    if not path.is_file():
-        raise InputError(f"{path}: expected the list that `make data DATA={path.parent.name}` writes, found none")
-    with open(path, encoding="utf-8", newline="") as stream:
-        lines = list(csv.DictReader(stream, delimiter="\t"))
-    found = {
-        line["participant_id"].removeprefix("sub-"): [name for name in modalities if line.get(name) == "yes"]
-        for line in lines
-    }
-    return {subject: names for subject, names in found.items() if modalities[0] in names}

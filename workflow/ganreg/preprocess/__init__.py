@@ -1,1 +1,1 @@
-"""Raw BIDS to the working grid: alignment, normalisation, B-spline resampling, classic augmentation."""
+"""Raw BIDS to the working grid: brain masks, alignment, bias fields, B-spline resampling, classic augmentation."""

@@ -1,5 +1,9 @@
 """Rigid and affine alignment with SimpleITK, repeatable: one thread, fixed seed."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
+import nibabel as nib
 import numpy as np
 import SimpleITK as sitk
 
@@ -22,7 +26,7 @@ SETTLED_MM = 1
 MOST_STARTS = 6
 
 
-def _registration(shrinks, smoothing_mm, iterations):
+def _registration(shrinks: list[int], smoothing_mm: list[float], iterations: int) -> sitk.ImageRegistrationMethod:
     method = sitk.ImageRegistrationMethod()
     method.SetMetricAsMattesMutualInformation(32)
     method.SetMetricSamplingStrategy(method.RANDOM)
@@ -38,7 +42,13 @@ def _registration(shrinks, smoothing_mm, iterations):
     return method
 
 
-def _execute(method, fixed, moving, initial, name):
+def _execute(
+    method: sitk.ImageRegistrationMethod,
+    fixed: sitk.Image,
+    moving: sitk.Image,
+    initial: sitk.Transform,
+    name: str | Path,
+) -> sitk.Transform:
     method.SetInitialTransform(initial, inPlace=False)
     try:
         # a composite of one linear transform comes back
@@ -48,42 +58,44 @@ def _execute(method, fixed, moving, initial, name):
         raise InputError(f"{name}: expected an image that can be aligned, found: {reason}") from None
 
 
-def _brain(image, mask):
+def _brain(image: nib.Nifti1Image, mask: np.ndarray | None) -> sitk.Image:
     data = np.asarray(image.dataobj, dtype=np.float32)
     return to_sitk(data if mask is None else np.where(mask, data, 0), image.affine)
 
 
-def _coarsened(image):
+def _coarsened(image: sitk.Image) -> sitk.Image:
     """An image at about `COARSE_MM`: of each block the middle voxel, or the mean where an even block has no middle."""
     factors = shrink_factors(image, COARSE_MM)
     odd, even = [f if f % 2 else 1 for f in factors], [1 if f % 2 else f for f in factors]
     return sitk.BinShrink(sitk.Shrink(image, odd), even)
 
 
-def _furthest(first, second, centre):
-    """How far apart (mm) two rigid transforms carry points of a head: 100 mm from its centre along each axis."""
-    points = [np.add(centre, offset) for offset in [*100 * np.eye(3), *-100 * np.eye(3)]]
-    return max(np.linalg.norm(np.subtract(first.TransformPoint(p), second.TransformPoint(p))) for p in points)
+def _furthest(first: sitk.Transform, second: sitk.Transform, center: Sequence[float]) -> float:
+    """How far apart (mm) two rigid transforms put points of a head: 100 mm from its center along each axis."""
+    points = [np.add(center, offset) for offset in [*100 * np.eye(3), *-100 * np.eye(3)]]
+    return max(float(np.linalg.norm(np.subtract(first.TransformPoint(p), second.TransformPoint(p)))) for p in points)
 
 
-def _settled(fixed, moving, centre, translation, name):
-    """Align from a translation, after a long way again and again: the metric (less is better) and the transform."""
-    end = sitk.Euler3DTransform(centre, 0.0, 0.0, 0.0, translation)
+def _settled(
+    fixed: sitk.Image, moving: sitk.Image, center: Sequence[float], translation: Sequence[float], name: str | Path
+) -> tuple[float, sitk.Euler3DTransform]:
+    """Align from a translation, and again until it settles: the metric (less is better) and the transform."""
+    end = sitk.Euler3DTransform(center, 0.0, 0.0, 0.0, translation)
     for number in range(MOST_STARTS):
         start, method = end, _registration([2, 1], [3, 1.5], 100)
         result = _execute(method, fixed, moving, start, name)
         end = sitk.Euler3DTransform(sitk.CompositeTransform(result).GetBackTransform())
-        # the steps only ever get shorter: after a long way they are too short for the rest of it
-        if _furthest(start, end, centre) <= (SETTLED_MM if number else FAR_MM):
+        # the steps only ever get shorter: once the head has moved far, they are too short for the rest
+        if _furthest(start, end, center) <= (SETTLED_MM if number else FAR_MM):
             break
     return method.GetMetricValue(), end
 
 
-def align_rigid(fixed, moving, moving_name):
+def align_rigid(fixed: nib.Nifti1Image, moving: nib.Nifti1Image, moving_name: str | Path) -> sitk.Euler3DTransform:
     """Rigid transform of one head between two scans of any contrast, by mutual information.
 
-    Starts where the scanner's coordinates put the heads, and, where the images' centres lie far apart in them, also
-    with one centre on the other; the start that ends with more mutual information wins.
+    Starts where the scanner's coordinates put the heads, and, where the images' centers lie far apart in them, also
+    with one center on the other; the start that leads to more mutual information wins.
 
     Parameters
     ----------
@@ -99,30 +111,32 @@ def align_rigid(fixed, moving, moving_name):
     Raises
     ------
     InputError
-        If the optimisation fails from every start.
+        If the optimization fails from every start.
     """
     first, second = _brain(fixed, None), _brain(moving, None)
     shrunk = _coarsened(first)
-    centre, other = (
+    center, other = (
         image.TransformContinuousIndexToPhysicalPoint([(size - 1) / 2 for size in image.GetSize()])
         for image in (first, second)
     )
-    starts, shift = [(0.0, 0.0, 0.0)], np.subtract(other, centre)
+    starts, shift = [(0.0, 0.0, 0.0)], np.subtract(other, center)
     if np.linalg.norm(shift) > FAR_MM:
         starts.append(shift.tolist())
-    ends, failures = [], []
+    results, failures = [], []
     for translation in starts:
         try:
-            ends.append(_settled(shrunk, second, centre, translation, moving_name))
+            results.append(_settled(shrunk, second, center, translation, moving_name))
         except InputError as error:
             # images that do not overlap from here
             failures.append(error)
-    if not ends:
+    if not results:
         raise failures[0]
-    return min(ends, key=lambda each: each[0])[1]
+    return min(results, key=lambda each: each[0])[1]
 
 
-def align_affine(template, template_affine, image, mask, name):
+def align_affine(
+    template: np.ndarray, template_affine: np.ndarray, image: nib.Nifti1Image, mask: np.ndarray, name: str | Path
+) -> sitk.AffineTransform:
     """Affine transform of a subject's brain onto the template, by mutual information.
 
     Parameters
@@ -141,7 +155,7 @@ def align_affine(template, template_affine, image, mask, name):
     Raises
     ------
     InputError
-        If the optimisation fails, or its result changes volume by more than a factor of 2.5.
+        If the optimization fails, or its result changes volume by more than a factor of 2.5.
     """
     fixed, moving = to_sitk(template.astype(np.float32), template_affine), _brain(image, mask)
     shrunk = _coarsened(fixed)
@@ -162,7 +176,13 @@ def align_affine(template, template_affine, image, mask, name):
     return result
 
 
-def require_same_head(fixed, mask, moving, rigid, moving_name):
+def require_same_head(
+    fixed: nib.Nifti1Image,
+    mask: np.ndarray,
+    moving: nib.Nifti1Image,
+    rigid: sitk.Euler3DTransform,
+    moving_name: str | Path,
+) -> float:
     """Refuse a second scan that cannot be of the same head; heads of about one size are not told apart.
 
     Parameters

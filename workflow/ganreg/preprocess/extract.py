@@ -1,12 +1,15 @@
 """Brain extraction by deepbet (Fisch et al. 2024, arXiv:2308.07003): a network for T1w heads, weights included."""
 
+from pathlib import Path
+
+import nibabel as nib
 import numpy as np
 from deepbet import BrainExtraction
 
 from ganreg.errors import InputError
 
 
-def brain_mask(image, name):
+def brain_mask(image: nib.Nifti1Image, name: str | Path) -> np.ndarray:
     """Brain mask of a whole head.
 
     Parameters

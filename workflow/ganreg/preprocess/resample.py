@@ -1,19 +1,21 @@
 """One resampling onto a grid of the template space: third-order B-spline for images, one-hot argmax for labels."""
 
+from collections.abc import Sequence
+
+import nibabel as nib
 import numpy as np
 import SimpleITK as sitk
 from scipy import ndimage
 
-from ganreg import io
 from ganreg.errors import InputError
-from ganreg.spatial.itk import from_sitk, to_sitk, to_transform
+from ganreg.spatial.itk import from_sitk, to_sitk
 
 # full width at half maximum of a Gaussian in units of its standard deviation
 FWHM = 2.3548
 
 
-def grid_affine(mask, affine, shape, spacing):
-    """Affine of a grid of given shape and spacing (mm), RAS, centred on the template's brain.
+def grid_affine(mask: np.ndarray, affine: np.ndarray, shape: Sequence[int], spacing: float) -> np.ndarray:
+    """Affine of a grid of given shape and spacing (mm), RAS, centered on the template's brain.
 
     Parameters
     ----------
@@ -28,23 +30,24 @@ def grid_affine(mask, affine, shape, spacing):
         If the brain does not fit into the grid.
     """
     inside = np.argwhere(mask)
-    centre = affine[:3, :3] @ ((inside.min(0) + inside.max(0)) / 2) + affine[:3, 3]
+    center = affine[:3, :3] @ ((inside.min(0) + inside.max(0)) / 2) + affine[:3, 3]
     result = np.diag([spacing, spacing, spacing, 1.0])
-    result[:3, 3] = centre - spacing * (np.array(shape) - 1) / 2
+    result[:3, 3] = center - spacing * (np.array(shape) - 1) / 2
     # the axes of both grids are parallel or nearly so
     extent = np.abs(affine[:3, :3]) @ (inside.max(0) - inside.min(0))
-    if (extent > spacing * np.array(shape)).any():
-        expected, found = (" x ".join(f"{side:.0f}" for side in size) for size in (extent, spacing * np.array(shape)))
+    size = spacing * np.array(shape)
+    if (extent > size).any():
+        expected, found = (" x ".join(f"{length:.0f}" for length in box) for box in (extent, size))
         message = f"expected shape and spacing of a box of {expected} mm or more, the template's brain"
-        raise InputError(f"config: preprocess: {message}, found {found} mm")
+        raise InputError(f"grid: {message}, found {found} mm")
     return result
 
 
-def _reference(shape, affine):
+def _reference(shape: Sequence[int], affine: np.ndarray) -> sitk.Image:
     return to_sitk(np.zeros(shape, dtype=np.uint8), affine)
 
 
-def _low_pass(image, spacing):
+def _low_pass(image: sitk.Image, spacing: float) -> sitk.Image:
     """Smooth along the axes that get coarser, so that the width of the profile becomes the new spacing."""
     for axis, old in enumerate(image.GetSpacing()):
         if spacing > old * 1.01:
@@ -53,7 +56,9 @@ def _low_pass(image, spacing):
     return image
 
 
-def resample_image(image, transform, shape, affine):
+def resample_image(
+    image: nib.Nifti1Image, transform: sitk.Transform, shape: Sequence[int], affine: np.ndarray
+) -> np.ndarray:
     """Resample an image once with third-order B-splines.
 
     Parameters
@@ -73,7 +78,9 @@ def resample_image(image, transform, shape, affine):
     return from_sitk(result)
 
 
-def resample_labels(labels, affine_labels, transform, shape, affine):
+def resample_labels(
+    labels: np.ndarray, affine_labels: np.ndarray, transform: sitk.Transform, shape: Sequence[int], affine: np.ndarray
+) -> np.ndarray:
     """Resample labels: each one's membership, low-passed, linearly; the largest wins (0 is a label, too).
 
     Parameters
@@ -107,8 +114,8 @@ def resample_labels(labels, affine_labels, transform, shape, affine):
     return result
 
 
-def resample_mask(mask, transform, image):
-    """Carry a mask onto an image's grid: linear interpolation, inside where 0.5 or more.
+def resample_mask(mask: nib.Nifti1Image, transform: sitk.Transform, image: nib.Nifti1Image) -> np.ndarray:
+    """Bring a mask onto an image's grid: linear interpolation, inside where 0.5 or more.
 
     Parameters
     ----------
@@ -123,27 +130,3 @@ def resample_mask(mask, transform, image):
     share = to_sitk(np.asarray(mask.dataobj, dtype=np.float32), mask.affine)
     reference = _reference(image.shape, image.affine)
     return from_sitk(sitk.Resample(share, reference, transform, sitk.sitkLinear, 0.0, sitk.sitkFloat32)) >= 0.5
-
-
-def carry_mask(mask, mask_path, image, path, rigid=None):
-    """A reference image's mask on an image of the same head, moved by the head's own movement.
-
-    Parameters
-    ----------
-    mask, image : nibabel.Nifti1Image
-    mask_path, path : Path, named in errors
-    rigid : Path of the reference-to-image matrix; None: the image is the reference itself
-
-    Returns
-    -------
-    bool array of the image's shape
-
-    Raises
-    ------
-    InputError
-        If the image is the reference and its grid is not the mask's.
-    """
-    if rigid is None:
-        io.require_same_grid(mask, mask_path, image, path)
-        return np.asarray(mask.dataobj) > 0
-    return resample_mask(mask, to_transform(np.linalg.inv(np.loadtxt(rigid))), image)

@@ -1,11 +1,12 @@
 """How well a fixed image's surroundings match a moving image's at each of a set of displacements."""
 
 import itertools
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as functional
 
-from ganreg.register import losses
+from ganreg.register.filters import box_mean
 
 # brings the costs, differences of descriptors between 0 and 1, to about the size of 1
 SCALE = 20
@@ -13,12 +14,12 @@ SCALE = 20
 SLAB = 4
 
 
-def displacements(reach):
-    """Displacements (voxels) that are tried: none, and the 26 of the 3x3x3 neighbourhood, as far as each of `reach`.
+def displacements(reach: Sequence[int]) -> list[tuple[int, ...]]:
+    """Displacements (voxels) that are tried: none, and the 26 of the 3x3x3 neighborhood, as far as each of `reach`.
 
     Parameters
     ----------
-    reach : list of ints, voxels
+    reach : ints, voxels
 
     Returns
     -------
@@ -28,7 +29,7 @@ def displacements(reach):
     return [(0, 0, 0), *(tuple(far * step for step in direction) for far in reach for direction in around)]
 
 
-def _sub_grids(volume, margin):
+def _sub_grids(volume: torch.Tensor, margin: int) -> dict[tuple[int, ...], torch.Tensor]:
     """Every other voxel of a volume, edges repeated `margin` times: eight grids by their first voxel.
 
     A displacement meets every other voxel of the moving image; in one piece they are read many times faster.
@@ -38,17 +39,17 @@ def _sub_grids(volume, margin):
 
 
 @torch.no_grad()
-def cost_volume(fixed, moving, reach):
+def cost_volume(fixed: torch.Tensor, moving: torch.Tensor, reach: Sequence[int]) -> torch.Tensor:
     """Mean squared difference of descriptors under each displacement, on every other voxel of the fixed image.
 
-    MIND descriptors are alike across modalities where anatomy is, so that a network that reads costs has not to learn
-    how one modality looks in the other; ConvexAdam (Siebert, Hansen and Heinrich 2021) searches such a volume. The
+    MIND descriptors are alike across modalities where anatomy is, so that a network that reads costs need not learn how
+    one modality appears in the other; ConvexAdam (Siebert, Hansen and Heinrich 2021) searches such a volume. The
     mean over displacements is taken off: what counts is which is the best.
 
     Parameters
     ----------
-    fixed, moving : Tensor (B, C, X, Y, Z), descriptors of the images as `losses.mind` gives them; sides even
-    reach : list of ints, voxels
+    fixed, moving : Tensor (B, C, X, Y, Z), as `mind.descriptors` gives them; X, Y and Z even
+    reach : ints, voxels
 
     Returns
     -------
@@ -62,11 +63,11 @@ def cost_volume(fixed, moving, reach):
         slab = target[:, :, plane : plane + SLAB]
         for number, displacement in enumerate(tried):
             first = [margin + step for step in displacement]
-            window = [slice(at // 2, at // 2 + side) for at, side in zip(first, half, strict=True)]
-            window[0] = slice(window[0].start + plane, window[0].start + plane + slab.shape[2])
-            met = sub_grids[tuple(at % 2 for at in first)][(..., *window)]
-            apart = functional.mse_loss(slab, met, reduction="none")
-            torch.mean(apart, dim=1, out=costs[:, number, plane : plane + slab.shape[2]])
+            x, y, z = (slice(at // 2, at // 2 + size) for at, size in zip(first, half, strict=True))
+            x = slice(x.start + plane, x.start + plane + slab.shape[2])
+            met = sub_grids[tuple(at % 2 for at in first)][..., x, y, z]
+            squares = functional.mse_loss(slab, met, reduction="none")
+            torch.mean(squares, dim=1, out=costs[:, number, plane : plane + slab.shape[2]])
     for number in range(len(tried)):
-        costs[:, number : number + 1] = losses.box_mean(costs[:, number : number + 1])
+        costs[:, number : number + 1] = box_mean(costs[:, number : number + 1])
     return costs.sub_(costs.mean(dim=1, keepdim=True)).mul_(SCALE)

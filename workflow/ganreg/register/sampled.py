@@ -1,4 +1,6 @@
-"""The files that `sample_transforms` leaves of each pair."""
+"""The files that `uncertainty.sample_transforms` leaves of each pair."""
+
+from pathlib import Path
 
 # volumes, as `register.uncertainty.maps` gives them
 MAPS = ["variance", "residual", "appearance_variance"]
@@ -6,6 +8,6 @@ MAPS = ["variance", "residual", "appearance_variance"]
 BACKWARD = "backward"
 
 
-def file_of(folder, pair, name):
-    """A pair's file, `name` one of `MAPS` or `BACKWARD`, in the folder (Path) of its fold."""
+def file_of(folder: Path, pair: str, name: str) -> Path:
+    """A pair's file, `name` one of `MAPS` or `BACKWARD`, in the folder of its fold."""
     return folder / f"{pair}_{name}.nii.gz"

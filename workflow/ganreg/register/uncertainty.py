@@ -5,20 +5,27 @@ With dropout left on at test time, each run is a draw from an approximate poster
 """
 
 import contextlib
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
-from ganreg import io, training
-from ganreg.preprocess.subjects import Subjects
-from ganreg.progress import Progress, mark_of, unfinished
+from ganreg import io
+from ganreg.learn.inference import trained
+from ganreg.progress import Progress
 from ganreg.register import networks
+from ganreg.register.batch import inputs_of_pairs
 from ganreg.register.sampled import BACKWARD, MAPS, file_of
+from ganreg.register.settings import Dropout, Unet
+from ganreg.resume import resume_key, unfinished
 from ganreg.spatial import transform_file, warp
+from ganreg.split.folds import Pair
 
 
 @contextlib.contextmanager
-def dropout_alone(model, seed):
+def dropout_alone(model: torch.nn.Module, seed: int) -> Iterator[None]:
     """Within, the dropout layers draw, from `seed` on; all else, and the whole model after, is in evaluation mode."""
     layers = [layer for layer in model.modules() if isinstance(layer, torch.nn.Dropout3d)]
     torch.manual_seed(seed)
@@ -31,7 +38,12 @@ def dropout_alone(model, seed):
             layer.eval()
 
 
-def maps(displacements, fixed, moving, affine):
+def maps(
+    displacements: Iterable[torch.Tensor],
+    fixed: torch.Tensor,
+    moving: torch.Tensor,
+    affine: npt.NDArray[np.float64],
+) -> dict[str, npt.NDArray[np.float32]]:
     """What samples of a transform say of its uncertainty; none of the samples is kept.
 
     Parameters
@@ -45,12 +57,12 @@ def maps(displacements, fixed, moving, affine):
     dict of float32 arrays (X, Y, Z), by the names of `sampled.MAPS`
         `variance`: trace of the covariance of the displacement over the samples, mm^2 (Eq. 8); its root is the
         root-mean-square distance of the samples from their mean, of the kind of an error's length. `residual`: mean
-        squared difference of the warped moving images from the fixed image (Eq. 9 as written), squared grey values.
-        `appearance_variance`: variance of the warped moving image over the samples, squared grey values. All divide
+        squared difference of the warped moving images from the fixed image (Eq. 9 as written), squared gray values.
+        `appearance_variance`: variance of the warped moving image over the samples, squared gray values. All divide
         by T.
     """
     to_mm = torch.as_tensor(affine[:3, :3], dtype=torch.float32)
-    mean, squares = [0.0, 0.0], [0.0, 0.0]
+    mean, squares = [torch.zeros(()), torch.zeros(())], [torch.zeros(()), torch.zeros(())]
     residual = torch.zeros_like(fixed)
     for count, displacement in enumerate(displacements, start=1):
         warped = warp.warp(moving, displacement)
@@ -64,7 +76,16 @@ def maps(displacements, fixed, moving, affine):
     return {name: (total[0] / count).numpy() for name, total in zip(MAPS, found, strict=True)}
 
 
-def sample_transforms(pairs, weights, options, subjects_folder, output, code):
+def sample_transforms(
+    pairs: Sequence[Pair],
+    weights: Path,
+    settings: Unet,
+    dropout: Dropout,
+    modalities: tuple[str, str],
+    subjects_folder: Path,
+    output: Path,
+    key: str,
+) -> None:
     """Leave the uncertainty maps of pairs, and their transforms with both images exchanged, in a folder.
 
     Every pair meets the same T networks: random numbers start anew at each pair, so that order and interruption
@@ -74,35 +95,33 @@ def sample_transforms(pairs, weights, options, subjects_folder, output, code):
     ----------
     pairs : list of dict: `pair`, `fixed`, `moving`
     weights : Path
-    options : dict
-        `settings`, the network's block of the configuration; `fixed` and `moving`, the modalities; `samples`, T;
-        `seed`.
+    settings : Unet, the network's
+    dropout : Dropout
+    modalities : of the fixed and of the moving images
     subjects_folder : Path of the preprocessed subjects
     output : Path of the folder; a finished part lies beside it until the whole stands
-    code : str, fingerprint of the code
+    key : str, resume key of settings and code; it is completed with the hashes of weights and images
 
     Raises
     ------
     InputError
         If the weights do not fit, or the two images of a pair differ in grid.
     """
-    subjects = Subjects(subjects_folder, sorted({options["fixed"], options["moving"]}))
-    paths = {
-        pair["pair"]: tuple(subjects.paths(pair[role])[options[role]] for role in ("fixed", "moving")) for pair in pairs
-    }
+    model = networks.build(settings)
+    network = trained(model, weights, settings)
+    inputs_of = inputs_of_pairs(subjects_folder, *modalities, partial=False)
+    paths = {pair["pair"]: inputs_of(pair) for pair in pairs}
     hashes = {str(path): io.sha256(path) for both in paths.values() for path in both}
-    model = networks.build(options["settings"])
-    network = training.trained(model, weights, options["settings"])
-    with unfinished(output, mark_of(options, code, hashes, io.sha256(weights)), "uncertainty") as part:
+    with unfinished(output, resume_key(key, hashes, io.sha256(weights)), "uncertainty") as part:
         progress = Progress("uncertainty", len(pairs))
         for pair, both in paths.items():
             if part.finished(pair) is None:
                 fixed, moving = (io.load_image(path) for path in both)
                 io.require_same_grid(fixed, both[0], moving, both[1])
                 tensors = [torch.from_numpy(np.asarray(image.dataobj))[None, None] for image in (fixed, moving)]
-                with dropout_alone(model, options["seed"]):
-                    samples = (network(*tensors) for _ in range(options["samples"]))
-                    found = maps(samples, *tensors, fixed.affine)
+                with dropout_alone(model, dropout.seed):
+                    samples = (network(*tensors) for _ in range(dropout.samples))
+                    found = maps(samples, tensors[0], tensors[1], fixed.affine)
                 files = {name: file_of(part.folder, pair, name) for name in (*found, BACKWARD)}
                 for name, volume in found.items():
                     io.save(files[name], volume, fixed.affine)

@@ -1,6 +1,7 @@
 """A table of this run against the same table of another one, value by value, within a tolerance."""
 
 import re
+from typing import Any
 
 import pandas as pd
 
@@ -14,18 +15,18 @@ TOLERANCES = {
 NOT_COMPARED = {"p_holm", "effect_size"}
 
 
-def tolerance(column):
+def tolerance(column: str) -> float:
     """How far two values of a column may be apart; 0 where they have to be the same."""
     return next((value for pattern, value in TOLERANCES.items() if re.fullmatch(pattern, column)), 0)
 
 
-def _agree(found, stored, within):
+def _agree(found: Any, stored: Any, within: float) -> bool:
     if pd.isna(found) or pd.isna(stored):
-        return pd.isna(found) and pd.isna(stored)
-    return abs(found - stored) <= within if within else found == stored
+        return bool(pd.isna(found) and pd.isna(stored))
+    return bool(abs(found - stored) <= within if within else found == stored)
 
 
-def differences(found, stored):
+def differences(found: pd.DataFrame, stored: pd.DataFrame) -> list[str]:
     """What differs between two tables with a line for each method, by more than the tolerance.
 
     Parameters
@@ -43,7 +44,8 @@ def differences(found, stored):
             lines.append(f"{name}: expected {', '.join(theirs)}, found {', '.join(ours)}")
     for method in stored.index.intersection(found.index):
         for column in stored.columns.intersection(found.columns).drop(NOT_COMPARED, errors="ignore"):
-            values, within = (found.at[method, column], stored.at[method, column]), tolerance(column)
+            values: tuple[Any, Any] = (found.at[method, column], stored.at[method, column])
+            within = tolerance(column)
             if not _agree(*values, within):
                 expected = f"{values[1]} within {within}" if within else values[1]
                 lines.append(f"{method}, {column}: expected {expected}, found {values[0]}")

@@ -1,77 +1,70 @@
 """One look for all figures, and how they are written: PNG, SVG and the CSV behind them."""
 
 import contextlib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
 
 matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 
 from ganreg import io
+from ganreg.register.methods import METHODS
+from ganreg.report.settings import Style
 
 PALETTES = {
-    # Okabe and Ito's colours, distinct for all kinds of colour vision
+    # Okabe and Ito's colors, distinct for all kinds of color vision
     "colorblind": ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#666666", "#F0E442"],
 }
 
-NAMES = {
-    "initial": "Affine only",
-    "syn_msq": "SyN (mean squares)",
-    "syn_mi": "SyN (Mattes MI)",
-    "syn_cc": "SyN (CC)",
-    "niftyreg_ssd": "NiftyReg (SSD)",
-    "niftyreg_nmi": "NiftyReg (NMI)",
-    "greedy_nmi": "greedy (NMI)",
-    "convexadam_mind": "ConvexAdam (MIND)",
-    "voxelmorph1": "VoxelMorph-1",
-    "voxelmorph2": "VoxelMorph-2",
-    "unet_none": "U-Net",
-    "unet_classic": "U-Net + classic",
-    "unet_warped": "U-Net + warped",
-    "unet_random_contrast": "U-Net + random contrast",
-    "unet_dagan": "U-Net + DAGAN",
-    "unet_pgan": "U-Net + PGAN",
-    "unet_proposed": "U-Net + PGAN + classic",
-    "unet_none_refined": "U-Net, refined",
-    "unet_proposed_refined": "U-Net + PGAN + classic, refined",
-}
+
+def name_of(method: str) -> str:
+    """A method's name for readers; what is no method of the list, as unet_none_n3, is called as it is."""
+    return METHODS[method].name if method in METHODS else method
 
 
-def name_of(method):
-    """A method's name for readers."""
-    return NAMES.get(method, method)
-
-
-def colors(options, count):
-    """`count` colours of the configured palette, repeated if need be."""
-    palette = PALETTES.get(options["palette"]) or matplotlib.colormaps[options["palette"]].colors
+def colors(settings: Style, count: int) -> list[Any]:
+    """`count` colors of the palette, repeated if need be."""
+    palette = PALETTES.get(settings.palette) or matplotlib.color_sequences[settings.palette]
     return [palette[index % len(palette)] for index in range(count)]
 
 
 @contextlib.contextmanager
-def figure(options, output, data, **subplots):
-    """Yield a figure and its axes, then write it, and beside it an SVG and its data.
+def figure(
+    settings: Style, output: Path, data: pd.DataFrame | None, **subplots: Any
+) -> Iterator[tuple[Figure, np.ndarray]]:
+    """Yield a figure and its axes (rows, columns), then write it, and beside it an SVG and its data.
 
     Parameters
     ----------
-    options : dict, block `plot`: `dpi`, `font_size`
+    settings : Style
     output : Path of the PNG
     data : pandas.DataFrame, what the figure shows; None for a picture of a table, which is a PNG alone
     subplots : passed on to `plt.subplots`
     """
     # a fixed salt and no date: the same figure is the same file
-    settings = {"font.size": options["font_size"], "svg.hashsalt": "ganreg", "axes.spines.top": False}
-    with plt.rc_context({**settings, "axes.spines.right": False, "svg.fonttype": "none"}):
+    with plt.rc_context(
+        {
+            "font.size": settings.font_size,
+            "svg.hashsalt": "ganreg",
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "svg.fonttype": "none",
+        }
+    ):
         drawn, axes = plt.subplots(squeeze=False, layout="constrained", **subplots)
         yield drawn, axes
-        output = Path(output)
-        formats = {".png": {"Software": None}, ".svg": {"Date": None}}
+        formats: dict[str, dict[str, Any]] = {".png": {"Software": None}, ".svg": {"Date": None}}
         for suffix, metadata in formats.items() if data is not None else [*formats.items()][:1]:
             path = output.with_suffix(suffix)
             with io.atomic(path) as beside:
-                drawn.savefig(beside, dpi=options["dpi"], metadata=metadata, format=suffix[1:])
+                drawn.savefig(beside, dpi=settings.dpi, metadata=metadata, format=suffix[1:])
         plt.close(drawn)
         if data is not None:
             io.write_table(output.with_suffix(".csv"), data)

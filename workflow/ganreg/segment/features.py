@@ -1,20 +1,27 @@
 """Features of slices from the encoder of a trained RDNN, for distances between sets of images."""
 
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import torch
 
-from ganreg import training
-from ganreg.segment import learned, rdnn, samples
+from ganreg.learn.inference import trained
+from ganreg.segment import rdnn
+from ganreg.segment.samples import plain_zscore
+from ganreg.segment.settings import RdnnModel
 
 
-def encoder(weights, options, structures):
+def encoder(
+    weights: Path, model: RdnnModel, structures: pd.DataFrame
+) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
     """A function that turns images into features: the RDNN's last encoder stage, averaged over each slice.
 
     Parameters
     ----------
     weights : Path
-    options : dict
-        As the RDNN's manifest has them.
+    model : RdnnModel
     structures : pandas.DataFrame, as `labels.structures` gives it
 
     Returns
@@ -25,14 +32,14 @@ def encoder(weights, options, structures):
     Raises
     ------
     InputError
-        If the weights do not fit the network of `options`.
+        If the weights do not fit the network.
     """
-    model = learned.build(options, len(structures))
-    encode = training.trained(model, weights, options["settings"], rdnn.RDNN.encode)
+    encode = trained(rdnn.build(model, len(structures)), weights, model.settings, rdnn.RDNN.encode)
 
-    def features(images, mask):
+    def features(images: np.ndarray, mask: np.ndarray) -> np.ndarray:
         levels = np.flatnonzero(mask.any(axis=(0, 1)))
-        scores = samples.plain_zscore(torch.from_numpy(images), torch.from_numpy(mask))[None, ..., levels]
-        return encode(scores).mean(dim=(2, 3)).numpy()
+        scores = plain_zscore(torch.from_numpy(images), torch.from_numpy(mask))[None, ..., levels]
+        means: np.ndarray = encode(scores).mean(dim=(2, 3)).numpy()
+        return means
 
     return features

@@ -1,5 +1,8 @@
 """Where structures lie in the template's space: their frequencies among training subjects, as a start of the logits."""
 
+from collections.abc import Callable, Sequence
+
+import numpy as np
 import torch
 import torch.nn.functional as functional
 from scipy import ndimage
@@ -16,7 +19,7 @@ LEAST = 1e-4
 SMOOTHING = 0.5
 
 
-def factor(spacing):
+def factor(spacing: float) -> int:
     """How many voxels of the working grid lie along one of the prior's: a power of 2, its spacing at most `COARSEST`.
 
     Parameters
@@ -29,12 +32,12 @@ def factor(spacing):
     return number
 
 
-def shape_of(structures, grid, spacing):
+def shape_of(structures: int, grid: Sequence[int], spacing: float) -> tuple[int, ...]:
     """Shape (U, V, W, K) of the prior of a working grid."""
     return *(side // factor(spacing) for side in grid), structures
 
 
-def _memberships(labels, structures, coarser):
+def _memberships(labels: torch.Tensor, structures: int, coarser: int) -> torch.Tensor:
     """Shares of structures 1 ... K in the voxels of the prior, (K, U, V, W), from labels (X, Y, Z)."""
     if coarser == 1:
         return torch.stack([labels == index for index in range(1, structures + 1)]).float()
@@ -43,7 +46,7 @@ def _memberships(labels, structures, coarser):
     return torch.cat(list(shares))
 
 
-def _logarithm(memberships):
+def _logarithm(memberships: torch.Tensor) -> torch.Tensor:
     """Logarithm of the smoothed shares (U, V, W, K), half precision, from shares; all alike where there is no brain."""
     memberships = torch.from_numpy(ndimage.gaussian_filter(memberships.numpy(), (0, *[SMOOTHING] * 3), truncate=2))
     inside = memberships.sum(dim=0, keepdim=True).clamp(min=1e-6)
@@ -51,7 +54,13 @@ def _logarithm(memberships):
     return (memberships / inside + LEAST).log().half().permute(1, 2, 3, 0).contiguous()
 
 
-def log_frequencies(labels_of, names, structures, spacing, mirrors=None):
+def log_frequencies(
+    labels_of: Callable[[str], torch.Tensor],
+    names: Sequence[str],
+    structures: int,
+    spacing: float,
+    mirror_labels: np.ndarray | None = None,
+) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
     """Logarithms of structures' frequencies among subjects, and what they are without each subject's group.
 
     Of a single subject there are no others: all structures are alike then, as in its training.
@@ -62,29 +71,30 @@ def log_frequencies(labels_of, names, structures, spacing, mirrors=None):
     names : list of str, the subjects
     structures : int, number of labels K
     spacing : float, mm
-    mirrors : array of ints, or None
-        As `labels.mirrors` gives it: mirror images are counted, too. None: they are not.
+    mirror_labels : uint8 array (K + 1,), or None
+        As `labels.mirror_labels` gives it: mirror images are counted, too. None: they are not.
 
     Returns
     -------
     everyone : float16 Tensor (U, V, W, K)
     without : dict subject -> float16 Tensor (U, V, W, K)
     """
-    parts = {}
+    parts: dict[int, torch.Tensor] = {}
     for place, name in enumerate(names):
         labels = labels_of(name)
         found = _memberships(labels, structures, factor(spacing))
-        if mirrors is not None:
-            found += _memberships(torch.from_numpy(mirrors)[labels.flip(0).long()], structures, factor(spacing))
+        if mirror_labels is not None:
+            mirrored = torch.from_numpy(mirror_labels)[labels.flip(0).long()]
+            found += _memberships(mirrored, structures, factor(spacing))
         group = place % GROUPS
         parts[group] = parts[group] + found if group in parts else found
-    total = sum(parts.values())
+    total = sum(parts.values(), start=torch.tensor(0))
     others = {group: _logarithm((total - part).clamp(min=0)) for group, part in parts.items()}
     everyone = _logarithm(total if len(parts) > 1 else torch.zeros_like(total))
     return everyone, {name: others[place % GROUPS] for place, name in enumerate(names)}
 
 
-def crop(prior, box, spacing):
+def crop(prior: torch.Tensor, box: tuple[slice, slice, slice], spacing: float) -> torch.Tensor:
     """The prior in a box of the working grid, (1, K, X, Y, Z), float32.
 
     Parameters

@@ -7,10 +7,15 @@ Inside the network slices are the batch, (B Z, C, X, Y): those of a subject one 
 """
 
 import itertools
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as functional
 from torch import nn
+
+from ganreg.learn.base import Network
+from ganreg.segment.prior import shape_of
+from ganreg.segment.settings import RdnnModel
 
 LEAK = 0.2
 GROUPS = 4
@@ -19,30 +24,32 @@ GROUPS = 4
 class Convolution(nn.Conv2d):
     """3x3 convolution, padded."""
 
-    def __init__(self, inputs, outputs, stride=1, groups=1):
+    bias: nn.Parameter
+
+    def __init__(self, inputs: int, outputs: int, stride: int = 1, groups: int = 1) -> None:
         super().__init__(inputs, outputs, 3, stride, padding=1, groups=groups)
         # torch's own start lets the signal shrink layer by layer
         nn.init.kaiming_normal_(self.weight, a=LEAK)
         nn.init.zeros_(self.bias)
 
 
-def _block(inputs, outputs, stride=1):
-    # every slice is normalised on its own: it works for any number of slices, and none sees another
+def _block(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
+    # every slice is normalized on its own: it works for any number of slices, and none sees another
     return nn.Sequential(Convolution(inputs, outputs, stride), nn.GroupNorm(GROUPS, outputs), nn.LeakyReLU(LEAK))
 
 
 class Head(nn.Conv2d):
     """Logits of a stage's features, in float32: bfloat16 would round those of 4 to 8 to .03, and they are summed."""
 
-    def __init__(self, inputs, structures):
+    def __init__(self, inputs: int, structures: int) -> None:
         super().__init__(inputs, structures, 1)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         with torch.autocast(x.device.type, enabled=False):
             return super().forward(x.float())
 
 
-def _double(x):
+def _double(x: torch.Tensor) -> torch.Tensor:
     """Twice the size of every slice."""
     return functional.interpolate(x, scale_factor=2.0, mode="nearest")
 
@@ -62,14 +69,14 @@ class SliceGRU(nn.Module):
     channels : int, a multiple of 4
     """
 
-    def __init__(self, channels):
+    def __init__(self, channels: int) -> None:
         super().__init__()
         self.inputs = Convolution(channels, 3 * channels)
         # a group a direction, so that both run in one loop
         self.hidden = Convolution(channels, 3 * channels, groups=2)
         nn.init.orthogonal_(self.hidden.weight.view(3 * channels, -1))
 
-    def forward(self, x, subjects):
+    def forward(self, x: torch.Tensor, subjects: int) -> torch.Tensor:
         """Hidden states (B Z, C, X, Y) of features (B Z, C, X, Y) of so many subjects B."""
         plane = x.shape[2:]
         inputs = self.inputs(x).float().unflatten(0, (subjects, -1)).unflatten(2, (2, -1))
@@ -98,17 +105,17 @@ class SliceConvolutions(nn.Sequential):
     channels : int, a multiple of 4
     """
 
-    def __init__(self, channels):
+    def __init__(self, channels: int) -> None:
         # 9 C 3C + 9 C/2 3C in the GRU, 2 x 9 C (9/4 C) here
         inner = GROUPS * round(channels * 9 / 4 / GROUPS)
         super().__init__(_block(channels, inner), Convolution(inner, channels), nn.Tanh())
 
-    def forward(self, x, subjects):
+    def forward(self, x: torch.Tensor, subjects: int = 1) -> torch.Tensor:
         """As `SliceGRU`, each slice on its own."""
         return super().forward(x)
 
 
-class RDNN(nn.Module):
+class RDNN(Network):
     """Segmentation of axial slices, with context along the slice axis at the bottleneck.
 
     Every stage of the decoder adds to the logits of the one before, doubled in size: the coarse ones learn first, where
@@ -130,8 +137,16 @@ class RDNN(nn.Module):
     # convolutions in bfloat16 twice as fast as contiguous (torch 2.13, CPU); group norm is slow in 3-D alone
     memory_format = torch.channels_last
     output_layers = ("heads",)
+    prior: torch.Tensor | None
 
-    def __init__(self, inputs, structures, features, recurrent=True, prior=None):
+    def __init__(
+        self,
+        inputs: int,
+        structures: int,
+        features: Sequence[int],
+        recurrent: bool = True,
+        prior: torch.Tensor | None = None,
+    ) -> None:
         super().__init__()
         self.multiple = 2 ** (len(features) - 1)
         self.first = _block(inputs, features[0])
@@ -139,12 +154,12 @@ class RDNN(nn.Module):
             nn.Sequential(_block(a, b, stride=2), _block(b, b)) for a, b in itertools.pairwise(features)
         )
         self.context = (SliceGRU if recurrent else SliceConvolutions)(features[-1])
-        turned = list(reversed(features))
-        self.up = nn.ModuleList(_block(a + b, b) for a, b in itertools.pairwise(turned))
-        self.heads = nn.ModuleList(Head(width, structures) for width in turned)
+        upwards = list(reversed(features))
+        self.up = nn.ModuleList(_block(a + b, b) for a, b in itertools.pairwise(upwards))
+        self.heads = nn.ModuleList(Head(width, structures) for width in upwards)
         self.register_buffer("prior", prior)
 
-    def _stages(self, images):
+    def _stages(self, images: torch.Tensor) -> list[torch.Tensor]:
         """Features (B Z, C, X', Y') of each stage of the encoder, the slices padded to a multiple of `multiple`."""
         width, height = images.shape[2:4]
         x = functional.pad(images, (0, 0, 0, -height % self.multiple, 0, -width % self.multiple))
@@ -154,11 +169,11 @@ class RDNN(nn.Module):
             features.append(layer(features[-1]))
         return features
 
-    def encode(self, images):
+    def encode(self, images: torch.Tensor) -> torch.Tensor:
         """Features (B Z, C, X', Y') of the encoder's last stage from images as `forward` takes them."""
         return self._stages(images)[-1]
 
-    def forward(self, images, prior=None):
+    def forward(self, images: torch.Tensor, prior: torch.Tensor | None = None) -> torch.Tensor:
         """Logits (B, K, X, Y, Z) of the structures.
 
         Parameters
@@ -175,3 +190,12 @@ class RDNN(nn.Module):
             logits = _double(logits) + head(x)
         logits = logits.unflatten(0, (subjects, -1)).permute(0, 2, 3, 4, 1)[:, :, :width, :height]
         return logits if prior is None else logits + prior
+
+
+def build(model: RdnnModel, structures: int) -> RDNN:
+    """An untrained RDNN for so many structures; its prior, if it has one, is still 0."""
+    settings, empty = model.settings, None
+    if settings.prior:
+        shape = shape_of(structures, model.grid.shape, model.grid.spacing)
+        empty = torch.zeros(shape, dtype=torch.float16)
+    return RDNN(len(model.modalities), structures, settings.features, model.recurrent, empty)

@@ -3,22 +3,28 @@
 The elastic part is a tensor-product cubic spline through random displacements at the nodes of a regular grid.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
+import numpy.typing as npt
 import torch
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from ganreg.spatial import warp
+from ganreg.spatial.settings import Deformation
 
 
-def _spline(size, nodes):
-    """Values (size, nodes) of the cardinal cubic splines of `nodes` nodes, the outer ones at both ends of an axis."""
+def _spline(size: int, nodes: int) -> np.ndarray:
+    """Values (size, nodes) of the cardinal cubic splines of `nodes` nodes, the outer ones on the outer voxels."""
     at = np.linspace(0, nodes - 1, size)[None]
     unit = np.eye(nodes)
     return np.stack([ndimage.map_coordinates(each, at, order=3, mode="nearest") for each in unit], axis=1)
 
 
-def random_displacement(rng, shape, spacing, options):
+def random_displacement(
+    rng: np.random.Generator, shape: Sequence[int], spacing: npt.ArrayLike, settings: Deformation
+) -> torch.Tensor:
     """Draw a displacement.
 
     Parameters
@@ -26,38 +32,38 @@ def random_displacement(rng, shape, spacing, options):
     rng : numpy.random.Generator
     shape : (X, Y, Z)
     spacing : array of 3, mm
-    options : dict, block `deformation`
-        `rotation_deg`, `scale` (fraction) and `translation_mm`: limits of uniform draws, about and along each axis;
-        `elastic_spacing_mm`: distance of the nodes, about; `elastic_sd_mm`: standard deviation at the nodes.
+    settings : Deformation, limits and standard deviation of the draws
 
     Returns
     -------
     Tensor (1, 3, X, Y, Z), float32, in voxels
     """
-    shape, spacing = np.asarray(shape), np.asarray(spacing, dtype=float)
-    angles = rng.uniform(-options["rotation_deg"], options["rotation_deg"], 3)
-    scales = 1 + rng.uniform(-options["scale"], options["scale"], 3)
-    shift = rng.uniform(-options["translation_mm"], options["translation_mm"], 3)
+    sizes, spacing = np.asarray(shape), np.asarray(spacing, dtype=float)
+    angles = rng.uniform(-settings.rotation_deg, settings.rotation_deg, 3)
+    scales = 1 + rng.uniform(-settings.scale, settings.scale, 3)
+    shift = rng.uniform(-settings.translation_mm, settings.translation_mm, 3)
     linear = Rotation.from_euler("xyz", angles, degrees=True).as_matrix() @ np.diag(scales)
 
-    grid = warp.identity_grid(shape.tolist())[0].numpy().reshape(3, -1)
-    centred = (grid - ((shape - 1) / 2)[:, None]) * spacing[:, None]
-    affine_mm = (linear @ centred - centred + shift[:, None]).reshape(3, *shape)
+    grid = warp.identity_grid(sizes.tolist())[0].numpy().reshape(3, -1)
+    centered = (grid - ((sizes - 1) / 2)[:, None]) * spacing[:, None]
+    affine_mm = (linear @ centered - centered + shift[:, None]).reshape(3, *sizes)
 
-    nodes = np.maximum(np.rint((shape - 1) * spacing / options["elastic_spacing_mm"]).astype(int) + 1, 2)
-    values = rng.normal(0, options["elastic_sd_mm"], (3, *nodes))
-    splines = [_spline(size, count) for size, count in zip(shape, nodes, strict=True)]
+    nodes = np.maximum(np.rint((sizes - 1) * spacing / settings.elastic_spacing_mm).astype(int) + 1, 2)
+    values = rng.normal(0, settings.elastic_sd_mm, (3, *nodes))
+    splines = [_spline(size, count) for size, count in zip(sizes, nodes, strict=True)]
     elastic_mm = np.einsum("xi,yj,zk,cijk->cxyz", *splines, values, optimize=True)
     voxels = (affine_mm + elastic_mm) / spacing[:, None, None, None]
     return torch.from_numpy(voxels.astype(np.float32))[None]
 
 
-def deform_labels(labels, displacement):
+def deform_labels(labels: np.ndarray, displacement: torch.Tensor) -> np.ndarray:
     """Label array (X, Y, Z) sampled at x + u(x), structure by structure with linear interpolation; 0 from outside."""
-    return warp.warp_labels(torch.from_numpy(np.ascontiguousarray(labels)), displacement).numpy()
+    warped: np.ndarray = warp.warp_labels(torch.from_numpy(np.ascontiguousarray(labels)), displacement).numpy()
+    return warped
 
 
-def deform_image(image, displacement):
+def deform_image(image: np.ndarray, displacement: torch.Tensor) -> np.ndarray:
     """Image array (X, Y, Z) sampled at x + u(x) by a third-order B-spline, as in preprocessing; 0 from outside."""
     points = warp.identity_grid(image.shape)[0].numpy() + displacement[0].numpy()
-    return ndimage.map_coordinates(image, points, order=3, mode="constant").astype(np.float32)
+    sampled: np.ndarray = ndimage.map_coordinates(image, points, order=3, mode="constant").astype(np.float32)
+    return sampled

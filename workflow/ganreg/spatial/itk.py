@@ -6,7 +6,7 @@ import SimpleITK as sitk
 LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
-def to_sitk(data, affine):
+def to_sitk(data: np.ndarray, affine: np.ndarray) -> sitk.Image:
     """A SimpleITK image of an (X, Y, Z) array with a RAS affine in mm."""
     image = sitk.GetImageFromArray(np.ascontiguousarray(np.asarray(data).transpose(2, 1, 0)))
     lps = LPS @ affine
@@ -17,12 +17,13 @@ def to_sitk(data, affine):
     return image
 
 
-def from_sitk(image):
+def from_sitk(image: sitk.Image) -> np.ndarray:
     """The (X, Y, Z) array of a SimpleITK image."""
-    return sitk.GetArrayFromImage(image).transpose(2, 1, 0)
+    data: np.ndarray = sitk.GetArrayFromImage(image).transpose(2, 1, 0)
+    return data
 
 
-def affine_of(image):
+def affine_of(image: sitk.Image) -> np.ndarray:
     """RAS affine (4, 4) in mm of a SimpleITK image's grid."""
     lps = np.eye(4)
     lps[:3, :3] = np.array(image.GetDirection()).reshape(3, 3) * image.GetSpacing()
@@ -30,12 +31,12 @@ def affine_of(image):
     return LPS @ lps
 
 
-def shrink_factors(image, target_mm):
-    """Shrink factors per axis so that the spacing comes near `target_mm`, and so on for thick slices."""
+def shrink_factors(image: sitk.Image, target_mm: float) -> list[int]:
+    """Shrink factors per axis so that the spacing comes near `target_mm`, however thick the slices are."""
     return [max(1, round(target_mm / spacing)) for spacing in image.GetSpacing()]
 
 
-def affine_matrix(transform):
+def affine_matrix(transform: sitk.Transform) -> np.ndarray:
     """RAS world matrix (4, 4) of a linear SimpleITK transform, which maps fixed points to moving points."""
     origin = np.array(transform.TransformPoint((0.0, 0.0, 0.0)))
     columns = [np.array(transform.TransformPoint(tuple(axis))) - origin for axis in np.eye(3)]
@@ -45,7 +46,7 @@ def affine_matrix(transform):
     return LPS @ matrix @ LPS
 
 
-def to_transform(matrix):
+def to_transform(matrix: np.ndarray) -> sitk.AffineTransform:
     """A SimpleITK affine transform of a RAS world matrix (4, 4)."""
     lps = LPS @ matrix @ LPS
     transform = sitk.AffineTransform(3)

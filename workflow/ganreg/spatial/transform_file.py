@@ -1,9 +1,11 @@
 """The transform file: what every method writes and the evaluation reads.
 
 A displacement on the fixed grid, float32, 5-D (X, Y, Z, 1, 3), NIfTI intent 1007 (vector), empty intent name,
-millimetres with LPS signs, qform = sform. SimpleITK and ANTs read it alike: the moving image is sampled at the
+millimeters with LPS signs, qform = sform. SimpleITK and ANTs read it alike: the moving image is sampled at the
 physical point p + d(p).
 """
+
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
@@ -15,7 +17,7 @@ from ganreg.errors import InputError
 RAS_TO_LPS = np.array([-1, -1, 1], dtype=np.float32)
 
 
-def write_transform(path, displacement, affine):
+def write_transform(path: Path, displacement: np.ndarray, affine: np.ndarray) -> None:
     """Write a displacement in voxels of the fixed grid.
 
     Parameters
@@ -24,21 +26,21 @@ def write_transform(path, displacement, affine):
     displacement : array (3, X, Y, Z), voxels, moving voxel = x + u(x) on the same grid
     affine : array (4, 4), the fixed grid's, in mm; it may be oblique and anisotropic
     """
-    millimetres = np.einsum("ij,jxyz->xyzi", affine[:3, :3], np.asarray(displacement, dtype=np.float64))
-    write_transform_mm(path, millimetres * RAS_TO_LPS, affine)
+    millimeters = np.einsum("ij,jxyz->xyzi", affine[:3, :3], np.asarray(displacement, dtype=np.float64))
+    write_transform_mm(path, millimeters * RAS_TO_LPS, affine)
 
 
-def write_transform_mm(path, millimetres, affine):
-    """Write a displacement (X, Y, Z, 3) that is in millimetres with LPS signs already.
+def write_transform_mm(path: Path, millimeters: np.ndarray, affine: np.ndarray) -> None:
+    """Write a displacement (X, Y, Z, 3) that is in millimeters with LPS signs.
 
     Raises
     ------
     InputError
         If a value is not finite.
     """
-    if not np.isfinite(millimetres).all():
+    if not np.isfinite(millimeters).all():
         raise InputError(f"{path}: expected a finite displacement, found NaN or infinite values")
-    image = nib.Nifti1Image(np.asarray(millimetres, dtype=np.float32)[:, :, :, None, :], affine)
+    image = nib.Nifti1Image(np.asarray(millimeters, dtype=np.float32)[:, :, :, None, :], affine)
     image.header.set_intent("vector", name="")
     image.header.set_xyzt_units("mm")
     image.set_qform(affine, 1)
@@ -47,12 +49,12 @@ def write_transform_mm(path, millimetres, affine):
         nib.save(image, beside)
 
 
-def read_transform(path):
+def read_transform(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Read a transform file.
 
     Returns
     -------
-    displacement : array (X, Y, Z, 3), float32, millimetres along the RAS world axes
+    displacement : array (X, Y, Z, 3), float32, millimeters along the RAS world axes
     affine : array (4, 4)
 
     Raises
@@ -62,8 +64,10 @@ def read_transform(path):
     """
     try:
         image = nib.load(path)
+        if not isinstance(image, nib.Nifti1Image):
+            raise InputError(f"{path}: expected a transform file in NIfTI format, found another format")
         data = np.asarray(image.dataobj, dtype=np.float32)
-    except (OSError, EOFError, nib.filebasedimages.ImageFileError) as error:
+    except io.UNREADABLE as error:
         raise InputError(f"{path}: expected a transform file, found none that can be read ({error})") from None
     intent = int(image.header["intent_code"])
     if data.ndim != 5 or data.shape[3:] != (1, 3) or intent != 1007:

@@ -1,37 +1,46 @@
 """Warping, composition, integration and resizing of dense displacement fields, in torch."""
 
 import itertools
+from collections.abc import Sequence
+from typing import Literal
 
+import numpy as np
 import torch
 import torch.nn.functional as functional
 
+Mode = Literal["bilinear", "nearest"]
+Padding = Literal["zeros", "border"]
+
+# one tensor (B, C, X, Y, Z) is sampled as at most so many items of a batch
 MOST_PARTS = 8
 
 
-def identity_grid(shape, device=None):
+def identity_grid(shape: Sequence[int], device: torch.device | str | None = None) -> torch.Tensor:
     """Voxel coordinates of a grid: (1, 3, X, Y, Z), float32."""
     axes = [torch.arange(size, dtype=torch.float32, device=device) for size in shape]
     return torch.stack(torch.meshgrid(*axes, indexing="ij"))[None]
 
 
-def _sample(image, axes, mode, padding):
+def _sample(image: torch.Tensor, axes: Sequence[torch.Tensor], mode: Mode, padding: Padding) -> torch.Tensor:
     """`sample` at coordinates given as one tensor (B, U, V, W) for each axis."""
-    normalised = [at * (2 / (size - 1)) - 1 for at, size in zip(axes, image.shape[2:], strict=True)]
+    normalized = [at * (2 / (size - 1)) - 1 for at, size in zip(axes, image.shape[2:], strict=True)]
     # grid_sample wants the fastest axis first
-    grid = torch.stack(normalised[::-1], dim=-1).to(image.dtype)
-    options = {"mode": mode, "padding_mode": padding, "align_corners": True}
+    grid = torch.stack(normalized[::-1], dim=-1).to(image.dtype)
     batch, *shape, _ = grid.shape
     if image.device.type != "cpu" or batch > 1:
-        return functional.grid_sample(image, grid, **options)
+        return functional.grid_sample(image, grid, mode=mode, padding_mode=padding, align_corners=True)
     # on a CPU, items of a batch are what torch (2.13) gives to its threads: parts of the grid pose as items
     rows, channels = shape[0] * shape[1], image.shape[1]
     parts = max(count for count in range(1, MOST_PARTS + 1) if rows % count == 0)
     grid = grid.view(parts, rows // parts, 1, shape[2], 3)
-    sampled = functional.grid_sample(image.expand(parts, *image.shape[1:]), grid, **options)
+    copies = image.expand(parts, *image.shape[1:])
+    sampled = functional.grid_sample(copies, grid, mode=mode, padding_mode=padding, align_corners=True)
     return sampled.transpose(0, 1).reshape(1, channels, *shape)
 
 
-def sample(image, coordinates, mode="bilinear", padding="zeros"):
+def sample(
+    image: torch.Tensor, coordinates: torch.Tensor, mode: Mode = "bilinear", padding: Padding = "zeros"
+) -> torch.Tensor:
     """Sample an image at voxel coordinates.
 
     Parameters
@@ -49,7 +58,13 @@ def sample(image, coordinates, mode="bilinear", padding="zeros"):
     return _sample(image, coordinates.unbind(dim=1), mode, padding)
 
 
-def warp(image, displacement, mode="bilinear", padding="zeros", origin=(0, 0, 0)):
+def warp(
+    image: torch.Tensor,
+    displacement: torch.Tensor,
+    mode: Mode = "bilinear",
+    padding: Padding = "zeros",
+    origin: Sequence[int] = (0, 0, 0),
+) -> torch.Tensor:
     """Sample `image` (B, C, X, Y, Z) at x + u(x), with u = `displacement` (B, 3, U, V, W) in voxels.
 
     `origin` is the voxel of the image at which the displacement begins: not 0 for a displacement of a part.
@@ -61,7 +76,7 @@ def warp(image, displacement, mode="bilinear", padding="zeros", origin=(0, 0, 0)
     return _sample(image, axes, mode, padding)
 
 
-def compose(first, second):
+def compose(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
     """Displacement of x -> y + first(y) with y = x + second(x), so that warping by it is `first`, then `second`.
 
     Both are (B, 3, X, Y, Z) in voxels of one grid: warp(warp(I, first), second) = warp(I, compose(first, second)).
@@ -69,18 +84,18 @@ def compose(first, second):
     return second + warp(first, second, padding="border")
 
 
-def integrate(velocity, steps=7):
+def integrate(velocity: torch.Tensor, steps: int = 7) -> torch.Tensor:
     """Displacement after unit time of a stationary velocity field, by scaling and squaring (Arsigny et al. 2006).
 
     `velocity` is (B, 3, X, Y, Z) in voxels; the error falls with `steps` as that of 2**steps Euler steps.
     """
-    displacement = velocity / 2**steps
+    displacement = velocity / float(2**steps)
     for _ in range(steps):
         displacement = compose(displacement, displacement)
     return displacement
 
 
-def resize(displacement, shape):
+def resize(displacement: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
     """Bring a displacement (B, 3, X, Y, Z) to another grid size, in the new grid's voxels, corners aligned."""
     old = displacement.shape[2:]
     resized = functional.interpolate(displacement, size=tuple(shape), mode="trilinear", align_corners=True)
@@ -88,7 +103,7 @@ def resize(displacement, shape):
     return resized * torch.tensor(scale, dtype=resized.dtype, device=resized.device).view(1, 3, 1, 1, 1)
 
 
-def scale_of(affine_from, affine_to):
+def scale_of(affine_from: np.ndarray, affine_to: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
     """Linear map of voxel coordinates: coordinates_from = matrix @ coordinates_to + offset, in float32 tensors."""
     matrix = torch.linalg.solve(
         torch.as_tensor(affine_from, dtype=torch.float64), torch.as_tensor(affine_to, dtype=torch.float64)
@@ -96,15 +111,18 @@ def scale_of(affine_from, affine_to):
     return matrix[:3, :3].float(), matrix[:3, 3].float()
 
 
-def resample_displacement(displacement_mm, affine, target_shape, target_affine):
+def resample_displacement(
+    displacement_mm: torch.Tensor, affine: np.ndarray, target_shape: Sequence[int], target_affine: np.ndarray
+) -> torch.Tensor:
     """Sample a displacement given in mm (world axes) on another grid, linearly, edges extended.
 
     Parameters
     ----------
     displacement_mm : Tensor (1, 3, X, Y, Z)
-        RAS millimetres on the grid of `affine` (4, 4).
-    target_shape, target_affine
-        The grid wanted.
+        RAS millimeters on the grid of `affine`.
+    affine : array (4, 4), mm
+    target_shape : three ints
+    target_affine : array (4, 4), mm
 
     Returns
     -------
@@ -114,15 +132,15 @@ def resample_displacement(displacement_mm, affine, target_shape, target_affine):
     matrix, offset = scale_of(affine, target_affine)
     grid = identity_grid(target_shape, displacement_mm.device)
     coordinates = torch.einsum("ij,bjxyz->bixyz", matrix, grid) + offset.view(1, 3, 1, 1, 1)
-    millimetres = sample(displacement_mm, coordinates, padding="border")
+    millimeters = sample(displacement_mm, coordinates, padding="border")
     to_voxels = torch.linalg.inv(torch.as_tensor(target_affine[:3, :3], dtype=torch.float64)).float()
-    return torch.einsum("ij,bjxyz->bixyz", to_voxels, millimetres)
+    return torch.einsum("ij,bjxyz->bixyz", to_voxels, millimeters)
 
 
-def warp_labels(labels, displacement):
+def warp_labels(labels: torch.Tensor, displacement: torch.Tensor) -> torch.Tensor:
     """Warp a label map structure by structure with linear interpolation, then take the largest (0 is one of them).
 
-    The eight neighbours of a sampled point vote with their trilinear weights, which equals the arg max over warped
+    The eight neighbors of a sampled point vote with their trilinear weights, which equals the arg max over warped
     one-hot maps, whatever the number of labels; on a tie the smallest label wins. Outside the grid the label is 0.
 
     Parameters
@@ -137,7 +155,7 @@ def warp_labels(labels, displacement):
     shape = displacement.shape[2:]
     position = (identity_grid(shape, displacement.device) + displacement)[0].reshape(3, -1)
     limit = torch.tensor(labels.shape, device=position.device).view(3, 1)
-    # one layer of 0 around the labels, so that each point has eight neighbours
+    # one layer of 0 around the labels, so that each point has eight neighbors
     padded = functional.pad(labels, (1, 1, 1, 1, 1, 1))
     position = torch.minimum((position + 1).clamp(min=0), (limit + 0.999).to(position.dtype))
     base = position.floor()
@@ -149,11 +167,11 @@ def warp_labels(labels, displacement):
     offsets = list(itertools.product((0, 1), repeat=3))
     corners = torch.stack([flat[place + (x * height + y) * depth + z] for x, y, z in offsets])
     result = corners[0].clone()
-    # where all neighbours agree, which is nearly everywhere, there is nothing to vote on
+    # where all neighbors agree, which is nearly everywhere, there is nothing to vote on
     mixed = (corners != corners[0]).any(dim=0)
     corners, upper = corners[:, mixed], fraction[:, mixed]
-    sides = torch.stack([1 - upper, upper])
-    weights = torch.stack([sides[x, 0] * sides[y, 1] * sides[z, 2] for x, y, z in offsets])
+    shares = torch.stack([1 - upper, upper])
+    weights = torch.stack([shares[x, 0] * shares[y, 1] * shares[z, 2] for x, y, z in offsets])
     votes = torch.stack([(weights * (corners == candidate)).sum(dim=0) for candidate in corners])
     leading = votes >= votes.max(dim=0).values - 1e-6
     result[mixed] = corners.masked_fill(~leading, torch.iinfo(labels.dtype).max).min(dim=0).values

@@ -1,10 +1,14 @@
 """Images of random contrast made from a label map alone (after Billot et al. 2023, doi:10.1016/j.media.2023.102789)."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy import ndimage
 
+from ganreg.synthesize.settings import RandomContrast
 
-def random_contrast(rng, labels, options):
+
+def random_contrast(rng: np.random.Generator, labels: np.ndarray, settings: RandomContrast) -> np.ndarray:
     """Draw one image of a label map.
 
     Each structure has a random mean and a random deviation of its voxels; the image is smoothed, which mixes structures
@@ -14,31 +18,28 @@ def random_contrast(rng, labels, options):
     ----------
     rng : numpy.random.Generator
     labels : int array (X, Y, Z), 0 outside the brain
-    options : dict, block `random_contrast`
-        `deviation`: largest standard deviation inside a structure, where means are uniform in 0 to 1; `blur`: largest
-        standard deviation of the smoothing, in voxels; `bias_sd`: standard deviation of the logarithm of the bias
-        field; `noise_sd`: largest standard deviation of the noise.
+    settings : RandomContrast
 
     Returns
     -------
     float32 array (X, Y, Z), 0 outside the brain
     """
     means = rng.uniform(0, 1, labels.max() + 1)
-    deviations = rng.uniform(0, options["deviation"], labels.max() + 1)
+    deviations = rng.uniform(0, settings.deviation, labels.max() + 1)
     image = means[labels] + deviations[labels] * rng.standard_normal(labels.shape)
     brain = labels > 0
-    image = _smoothed(image, brain, rng.uniform(0, options["blur"]))
-    image = image + rng.uniform(0, options["noise_sd"]) * rng.standard_normal(labels.shape)
-    return np.where(brain, image * np.exp(_bias(rng, labels.shape, options["bias_sd"])), 0).astype(np.float32)
+    image = _smoothed(image, brain, rng.uniform(0, settings.blur))
+    image = image + rng.uniform(0, settings.noise_sd) * rng.standard_normal(labels.shape)
+    return np.where(brain, image * np.exp(_bias(rng, labels.shape, settings.bias_sd)), 0).astype(np.float32)
 
 
-def _smoothed(image, brain, sigma):
+def _smoothed(image: np.ndarray, brain: np.ndarray, sigma: float) -> np.ndarray:
     """Gaussian smoothing within the brain: nothing leaks in from outside."""
     weight = ndimage.gaussian_filter(brain.astype(float), sigma)
     return ndimage.gaussian_filter(np.where(brain, image, 0), sigma) / np.maximum(weight, 1e-6)
 
 
-def _bias(rng, shape, deviation):
+def _bias(rng: np.random.Generator, shape: Sequence[int], deviation: float) -> np.ndarray:
     """A slow random field: 4 x 4 x 4 random values and a cubic spline through them."""
     values = rng.normal(0, deviation, (4, 4, 4))
     at = np.meshgrid(*(np.linspace(0, 3, size) for size in shape), indexing="ij")

@@ -1,15 +1,18 @@
 """DAGAN's augmentation (Yang et al. 2018, doi:10.1109/TMI.2017.2785879), in 3-D: a subject stays one subject."""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import torch
 
 from ganreg.preprocess.augment import flip
-from ganreg.preprocess.normalize import SHIFT, zscore
 from ganreg.spatial import warp
 from ganreg.spatial.deform import deform_labels, random_displacement
+from ganreg.synthesize.settings import DaganAugmentation
+from ganreg.volumes.normalize import SHIFT, zscore
 
 
-class DaganAugmentation:
+class SubjectAugmentation:
     """Random copies of a subject, a function of (seed, number) alone.
 
     Brightness, rotation, zoom, shift, elastic deformation and, in half of the copies, a flip: Yang et al. apply their
@@ -17,17 +20,20 @@ class DaganAugmentation:
 
     Parameters
     ----------
-    options : dict
-        As `deform.random_displacement` wants them, and `gamma`, the limit of the exponent's uniform draw around 1.
+    settings : DaganAugmentation
     seed : int or sequence of ints
-    mirrors : array of ints, or None
-        Structure -> its mirror, background first; None where a mirror is unknown: no flips.
+    mirror_labels : uint8 array (K + 1,), or None
+        As `labels.mirror_labels` gives it; None: no flips.
     """
 
-    def __init__(self, options, seed, mirrors=None):
-        self.options, self.seed, self.mirrors = options, seed, mirrors
+    def __init__(
+        self, settings: DaganAugmentation, seed: int | Sequence[int], mirror_labels: np.ndarray | None = None
+    ) -> None:
+        self.settings, self.seed, self.mirror_labels = settings, seed, mirror_labels
 
-    def __call__(self, images, labels, affine, number):
+    def __call__(
+        self, images: Mapping[str, np.ndarray], labels: np.ndarray, affine: np.ndarray, number: int
+    ) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """Augment one subject.
 
         Parameters
@@ -39,7 +45,7 @@ class DaganAugmentation:
 
         Returns
         -------
-        images, labels : of the same kind; images normalised anew, 0 where the label is 0
+        images, labels : of the same kind; images normalized anew, 0 where the label is 0
 
         Raises
         ------
@@ -48,16 +54,16 @@ class DaganAugmentation:
         """
         rng = np.random.default_rng([*np.atleast_1d(self.seed), number])
         spacing = np.linalg.norm(affine[:3, :3], axis=0)
-        displacement = random_displacement(rng, labels.shape, spacing, self.options)
+        displacement = random_displacement(rng, labels.shape, spacing, self.settings)
         moved = deform_labels(labels, displacement)
         augmented = {}
         for name, data in images.items():
-            gamma = rng.uniform(1 - self.options["gamma"], 1 + self.options["gamma"])
+            gamma = rng.uniform(1 - self.settings.gamma, 1 + self.settings.gamma)
             bright = (data.clip(0) / data.max()) ** gamma
             # the mean of the brain outside it, so that its border stays as bright as it is
             scores = np.where(labels > 0, zscore(bright, labels > 0, name) - SHIFT, 0).astype(np.float32)
             warped = warp.warp(torch.from_numpy(scores)[None, None], displacement)[0, 0].numpy()
             augmented[name] = zscore(warped, moved > 0, name)
-        if self.mirrors is not None and rng.random() < 0.5:
-            augmented, moved = flip(augmented, moved, self.mirrors)
+        if self.mirror_labels is not None and rng.random() < 0.5:
+            augmented, moved = flip(augmented, moved, self.mirror_labels)
         return augmented, moved

@@ -1,4 +1,4 @@
-"""Augmentation while the GAN trains: what the critic sees is cropped, deformed and noisy, real and fake alike.
+"""Augmentation while the GAN trains: what the discriminator sees is cropped, deformed and noisy, real and fake alike.
 
 Real and generated images go through the same random transforms together with their label maps, so that the generator
 learns the distribution before augmentation, and nothing of the augmentation leaks into its images (Karras et al. 2020,
@@ -8,55 +8,58 @@ Coordinates are fractions of the grid's box, -1 to 1 from face to face, so that 
 of each stage.
 """
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as functional
+
+from ganreg.synthesize.settings import RealTime
+
+Transform = dict[str, torch.Tensor]
 
 # nodes of the elastic deformation in each direction
 NODES = 5
 
 
-def draw(batch, extent_mm, options, device):
+def draw(batch: int, extent_mm: Sequence[float], settings: RealTime, device: torch.device) -> Transform:
     """Random transform of each member of a batch.
 
     Parameters
     ----------
     batch : int
     extent_mm : list of 3 floats, size of the grid's box
-    options : dict
-        `crop`: least side of the random box that is cut out and resized to the grid, as a fraction of the grid's side;
-        `elastic_sd_mm`: standard deviation of the displacement of a 5 x 5 x 5 grid of nodes, linear in between;
-        `noise_sd`: largest standard deviation of the noise, in those of the brain.
+    settings : RealTime
     device : torch.device
 
     Returns
     -------
-    dict of `side` and `centre` (B, 3, 1, 1, 1), `nodes` (B, 3, 5, 5, 5), `noise` (B, 1, 1, 1, 1)
+    dict of `side` and `center` (B, 3, 1, 1, 1), `nodes` (B, 3, 5, 5, 5), `noise` (B, 1, 1, 1, 1)
     """
-    side = options["crop"] + (1 - options["crop"]) * torch.rand(batch, 1, 1, 1, 1, device=device).expand(-1, 3, 1, 1, 1)
-    centre = (1 - side) * (2 * torch.rand(batch, 3, 1, 1, 1, device=device) - 1)
+    side = settings.crop + (1 - settings.crop) * torch.rand(batch, 1, 1, 1, 1, device=device).expand(-1, 3, 1, 1, 1)
+    center = (1 - side) * (2 * torch.rand(batch, 3, 1, 1, 1, device=device) - 1)
     half = torch.tensor(extent_mm, device=device, dtype=torch.float32).view(1, 3, 1, 1, 1) / 2
-    nodes = options["elastic_sd_mm"] / half * torch.randn(batch, 3, NODES, NODES, NODES, device=device)
-    noise = options["noise_sd"] * torch.rand(batch, 1, 1, 1, 1, device=device)
-    return {"side": side, "centre": centre, "nodes": nodes, "noise": noise}
+    nodes = settings.elastic_sd_mm / half * torch.randn(batch, 3, NODES, NODES, NODES, device=device)
+    noise = settings.noise_sd * torch.rand(batch, 1, 1, 1, 1, device=device)
+    return {"side": side, "center": center, "nodes": nodes, "noise": noise}
 
 
-def _coordinates(transform, shape):
-    """Where each voxel of a grid looks, in the order that grid_sample wants: (B, X, Y, Z, 3)."""
+def _coordinates(transform: Transform, shape: Sequence[int]) -> torch.Tensor:
+    """Where the value of each voxel of a grid is taken from, in the order that grid_sample wants: (B, X, Y, Z, 3)."""
     device = transform["side"].device
     axes = [(2 * torch.arange(size, device=device) + 1) / size - 1 for size in shape]
     grid = torch.stack(torch.meshgrid(*axes, indexing="ij"))[None]
     elastic = functional.interpolate(transform["nodes"], size=tuple(shape), mode="trilinear", align_corners=False)
-    return (transform["centre"] + transform["side"] * grid + elastic).flip(1).permute(0, 2, 3, 4, 1)
+    return (transform["center"] + transform["side"] * grid + elastic).flip(1).permute(0, 2, 3, 4, 1)
 
 
-def apply_to_images(transform, images, mask):
+def apply_to_images(transform: Transform, images: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     """Transformed images (B, M, X, Y, Z), with noise where the transformed `mask` (B, 1, X, Y, Z) is not 0."""
     grid = _coordinates(transform, images.shape[2:])
     moved = functional.grid_sample(images.float(), grid, mode="bilinear", padding_mode="zeros", align_corners=False)
     return moved + transform["noise"] * torch.randn_like(moved) * (mask > 0)
 
 
-def apply_to_labels(transform, labels):
+def apply_to_labels(transform: Transform, labels: torch.Tensor) -> torch.Tensor:
     """Transformed labels (B, 1, X, Y, Z), the nearest ones, 0 from outside the grid."""
     grid = _coordinates(transform, labels.shape[2:])
     moved = functional.grid_sample(labels.float(), grid, mode="nearest", padding_mode="zeros", align_corners=False)

@@ -1,19 +1,29 @@
 """Synthetic subjects on disk: the layout and the units of preprocessed subjects, so that training takes either."""
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 
-from ganreg import io
-from ganreg.preprocess import normalize
-from ganreg.progress import Progress, unfinished
+from ganreg import io, manifest
+from ganreg.progress import Progress
+from ganreg.resume import resume_key, unfinished
+from ganreg.split.folds import Fold
+from ganreg.synthesize.settings import SampleSet
+from ganreg.volumes import bids, normalize
+
+# number from 1 -> (images by modality, labels, affine), a function of the number alone
+Sampler = Callable[[int], tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]]
+
+# kind -> what the labels of its subjects begin with
+LABELS = {"pgan": "pgan", "warped": "warped", "random_contrast": "contrast", "dagan": "dagan"}
 
 # one int16 step: a thousandth of the brain's standard deviation; the scores fit in plus and minus 32
 SCALE = 0.001
 
 
-def _save_int16(path, data, affine):
+def _save_int16(path: Path, data: np.ndarray, affine: np.ndarray) -> None:
     """Write a float volume as int16 with a scale factor, whole or not at all; 0 stays exactly 0."""
     limits = np.iinfo(np.int16)
     stored = np.clip(np.rint(np.asarray(data) / SCALE), limits.min, limits.max).astype(np.int16)
@@ -27,16 +37,18 @@ def _save_int16(path, data, affine):
         nib.save(image, beside)
 
 
-def write_sample(folder, name, images, dseg, affine):
-    """Write one synthetic subject as preprocessed subjects are written.
+def write_sample(
+    folder: Path, name: str, images: Mapping[str, np.ndarray], dseg: np.ndarray, affine: np.ndarray
+) -> list[Path]:
+    """Write one synthetic subject as preprocessed subjects are written: images, brain mask, labels.
 
-    `sub-{name}/anat/sub-{name}_{desc-preproc_MODALITY,desc-brain_mask,dseg}.nii.gz`: images are z-scored over the brain
-    (`normalize.zscore`: mean 4, standard deviation 1, background 0) and stored as int16 with a scale factor.
+    Images are z-scored over the brain (`normalize.zscore`: mean 4, standard deviation 1, background 0) and stored as
+    int16 with a scale factor.
 
     Parameters
     ----------
     folder : Path of the set of samples
-    name : str, the subject's label without "sub-"
+    name : str, the subject's label
     images : dict of float arrays (X, Y, Z) by modality, in any unit
     dseg : int array (X, Y, Z), 0 outside the brain
     affine : array (4, 4), mm
@@ -50,37 +62,63 @@ def write_sample(folder, name, images, dseg, affine):
     InputError
         If the brain is empty or an image constant in it.
     """
-    anat = Path(folder) / f"sub-{name}" / "anat"
-    mask = np.asarray(dseg) > 0
-    paths = {modality: anat / f"sub-{name}_desc-preproc_{modality}.nii.gz" for modality in images}
+    mask, paths = np.asarray(dseg) > 0, []
     for modality, data in images.items():
-        _save_int16(paths[modality], normalize.zscore(np.asarray(data), mask, paths[modality]), affine)
-    volumes = {"desc-brain_mask": mask, "dseg": dseg}
-    for suffix, data in volumes.items():
-        paths[suffix] = anat / f"sub-{name}_{suffix}.nii.gz"
-        io.save(paths[suffix], data, affine, np.uint8)
-    return [*paths.values()]
+        paths.append(bids.path(folder, name, bids.preprocessed(modality)))
+        _save_int16(paths[-1], normalize.zscore(np.asarray(data), mask, paths[-1]), affine)
+    for suffix, volume in ((bids.MASK, mask), (bids.DSEG, dseg)):
+        paths.append(bids.path(folder, name, suffix))
+        io.save(paths[-1], volume, affine, np.uint8)
+    return paths
 
 
-def write_set(output, name, label, count, draw, mark):
+def write_set(output: Path, name: str, label: str, count: int, draw: Sampler, key: str) -> None:
     """Write a set of samples into a folder; an interrupted one goes on where it was.
 
     Parameters
     ----------
     output : Path of the folder; a finished part lies beside it until the whole stands
     name : str, shown in progress
-    label : str, of the subjects: `sub-{label}0001` and so on
+    label : str, of the subjects, which a number follows: {label}0001 and so on
     count : int
     draw : function (number from 1) -> (images, dseg, affine), as `write_sample` wants them
         A function of the number alone.
-    mark : str
-        Fingerprint of options, code and inputs; a part with another one is set aside.
+    key : str, the resume key; a part with another one is set aside
     """
     subjects = [f"{label}{number:04d}" for number in range(1, count + 1)]
-    with unfinished(output, mark, name) as part:
+    with unfinished(output, key, name) as part:
         progress = Progress(name, count)
         for number, subject in enumerate(subjects, start=1):
             if part.finished(subject) is None:
                 part.finish(subject, write_sample(part.folder, subject, *draw(number)))
             progress.step()
         progress.close()
+
+
+def write_fold(
+    kind: str,
+    fold: Fold,
+    options: SampleSet,
+    draw: Sampler,
+    opened: Mapping[str, str],
+    output: Path,
+    manifest_path: Path,
+    code: str,
+) -> None:
+    """Write a fold's samples of a kind, and what they were made from.
+
+    Parameters
+    ----------
+    kind : str, of `LABELS`
+    fold : dict, of `split.folds`
+    options : SampleSet, with all else that the samples follow from
+    draw : as in `write_set`
+    opened : dict, path -> SHA-256 of the files that they are made from, the same for an interrupted set
+    output : Path of the folder
+    manifest_path : Path
+    code : str, fingerprint of the code
+    """
+    name, key = f"{kind} samples fold {fold['fold']}", resume_key(options, code, opened)
+    write_set(output, name, LABELS[kind], options.samples, draw, key)
+    content = {"fold": fold["fold"], "kind": kind, "options": options, "opened": opened}
+    manifest.write(manifest_path, ["torch", "numpy", "nibabel", "scipy"], **content)

@@ -4,23 +4,32 @@ Sample k of each kind comes from the same subject under the same random deformat
 the images come from.
 """
 
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
 import numpy as np
-import pandas as pd
 import torch
 
-from ganreg import cli, io, manifest, training
-from ganreg.preprocess.normalize import SHIFT
-from ganreg.preprocess.subjects import Subjects
-from ganreg.progress import mark_of
+from ganreg import io
+from ganreg.learn.inference import trained
 from ganreg.spatial.deform import deform_image, deform_labels, random_displacement
-from ganreg.split import folds
+from ganreg.spatial.settings import SeededDeformation
 from ganreg.synthesize.contrast import random_contrast
-from ganreg.synthesize.pgan import Conditioned, carried
+from ganreg.synthesize.pgan_data import Conditioned
 from ganreg.synthesize.pgan_networks import Condition, Generator
-from ganreg.synthesize.samples import write_set
+from ganreg.synthesize.samples import Sampler
+from ganreg.synthesize.settings import PganTraining, RandomContrast
+from ganreg.volumes.normalize import SHIFT
+from ganreg.volumes.subjects import Subjects
+
+# subject -> (label array (X, Y, Z), affine)
+LabelsOf = Callable[[str], tuple[np.ndarray, np.ndarray]]
+Drawn = tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]
 
 
-def source(names, number, labels_of, options):
+def source(
+    names: Sequence[str], number: int, labels_of: LabelsOf, deformation: SeededDeformation
+) -> tuple[str, np.ndarray, torch.Tensor, np.ndarray]:
     """What sample `number` is made from.
 
     Parameters
@@ -28,7 +37,7 @@ def source(names, number, labels_of, options):
     names : list of str, training subjects, taken in turn
     number : int, from 1
     labels_of : function (subject) -> (label array (X, Y, Z), affine)
-    options : dict, block `deformation`
+    deformation : SeededDeformation
 
     Returns
     -------
@@ -39,12 +48,14 @@ def source(names, number, labels_of, options):
     """
     subject = names[(number - 1) % len(names)]
     labels, affine = labels_of(subject)
-    rng = np.random.default_rng([options["seed"], number])
-    displacement = random_displacement(rng, labels.shape, np.linalg.norm(affine[:3, :3], axis=0), options)
+    rng = np.random.default_rng([deformation.seed, number])
+    displacement = random_displacement(rng, labels.shape, np.linalg.norm(affine[:3, :3], axis=0), deformation)
     return subject, deform_labels(labels, displacement), displacement, affine
 
 
-def generator(weights, settings, labels, modalities, shape):
+def generator(
+    weights: Path, settings: PganTraining, labels: int, modalities: int, shape: Sequence[int]
+) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
     """A function (label array (X, Y, Z), latent array) -> images (M, X, Y, Z) of a trained progressive GAN.
 
     Raises
@@ -52,101 +63,90 @@ def generator(weights, settings, labels, modalities, shape):
     InputError
         If the weights do not fit the network of `settings`.
     """
-    widths = [stage["width"] for stage in settings["stages"]]
-    model = Generator(shape, widths, settings["latent"], labels, settings["embedding"], modalities, False)
+    widths = [stage.width for stage in settings.stages]
+    model = Generator(shape, widths, settings.latent, labels, settings.embedding, modalities, checkpointing=False)
 
-    def last_stage(generator, z, labels):
-        return generator(z, Condition(labels), len(widths) - 1, 1.0)
+    def last_stage(network: Generator, z: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        return network(z, Condition(labels), len(widths) - 1, 1.0)
 
-    network = training.trained(model, weights, settings, last_stage)
+    evaluate = trained(model, weights, settings, last_stage)
 
-    def generate(labels, latent):
+    def generate(labels: np.ndarray, latent: np.ndarray) -> np.ndarray:
         z = torch.from_numpy(latent.astype(np.float32))[None]
         tensor = torch.from_numpy(np.ascontiguousarray(labels))[None, None]
-        return network(z, tensor)[0].numpy()
+        return evaluate(z, tensor)[0].numpy()
 
     return generate
 
 
-def _pgan(args, names):
-    """Samples of the progressive GAN: deformed maps of the segmentation network, and images drawn for them."""
-    settings, modalities = args.options["settings"], args.options["modalities"]
-    cli.set_threads(settings["threads"])
-    data = Conditioned(args.subjects, args.maps, modalities)
+def pgan(
+    weights: Path,
+    settings: PganTraining,
+    data: Conditioned,
+    names: Sequence[str],
+    labels: int,
+    deformation: SeededDeformation,
+) -> tuple[Sampler, dict[str, str]]:
+    """Samples of the progressive GAN: deformed maps of the segmentation network, and images drawn for them.
+
+    Parameters
+    ----------
+    weights : Path
+    settings : PganTraining
+    data : Conditioned
+    names : list of str, the subjects whose maps are taken
+    labels : int, the largest label number
+    deformation : SeededDeformation
+
+    Returns
+    -------
+    draw : as `samples.write_set` wants it
+    opened : dict, path -> SHA-256 of maps and weights
+    """
+    # all are read before the first sample, so that an interrupted set tells the same of its origin
     shape = {data.read_map(name)[0].shape for name in names}.pop()
-    largest = int(pd.read_csv(args.structures, sep="\t")["index"].max())
-    generate = generator(args.weights, settings, largest, len(modalities), shape)
+    generate = generator(weights, settings, labels, len(data.modalities), shape)
 
-    def draw(number):
-        _, labels, _, affine = source(names, number, data.read_map, args.options["deformation"])
+    def draw(number: int) -> Drawn:
+        _, moved, _, affine = source(names, number, data.read_map, deformation)
         # a stream of its own: the deformation is that of the other kinds whatever the latent vector's length
-        latent = np.random.default_rng([settings["seed"], number, 1]).standard_normal(settings["latent"])
-        return dict(zip(modalities, generate(labels, latent), strict=True)), labels, affine
+        latent = np.random.default_rng([settings.seed, number, 1]).standard_normal(settings.latent)
+        return dict(zip(data.modalities, generate(moved, latent), strict=True)), moved, affine
 
-    return draw, {**carried(args.built_on), str(args.weights): io.sha256(args.weights), **data.hashes}
+    return draw, {str(weights): io.sha256(weights), **data.hashes}
 
 
-def _real(args, names):
-    """Real subjects, and a function that gives the reference labels and affine of one."""
-    subjects = Subjects(args.subjects, args.options["modalities"])
+def _reference_labels(subjects: Subjects, names: Sequence[str]) -> LabelsOf:
+    """A function that gives the reference labels and affine of a subject; all are read at once."""
     labels = {name: subjects.read(name)["dseg"][0].numpy() for name in names}
     affines = {name: io.load_labels(subjects.paths(name)["dseg"]).affine for name in names}
-    return subjects, lambda subject: (labels[subject], affines[subject])
+    return lambda subject: (labels[subject], affines[subject])
 
 
-def _warped(args, names):
-    """Control: real training images and labels under the deformations."""
-    subjects, labels_of = _real(args, names)
+def warped(subjects: Subjects, names: Sequence[str], deformation: SeededDeformation) -> tuple[Sampler, dict[str, str]]:
+    """Control: real images and labels under the deformations; returns as `pgan`."""
+    labels_of = _reference_labels(subjects, names)
 
-    def draw(number):
-        subject, labels, displacement, affine = source(names, number, labels_of, args.options["deformation"])
+    def draw(number: int) -> Drawn:
+        subject, labels, displacement, affine = source(names, number, labels_of, deformation)
         volumes = subjects.read(subject)
         brain = volumes["mask"][0].numpy() > 0
         # without the shift, so that the background is no darker than the brain and leaves no rim
-        images = {name: np.where(brain, volumes[name][0].numpy() - SHIFT, 0) for name in args.options["modalities"]}
+        images = {name: np.where(brain, volumes[name][0].numpy() - SHIFT, 0) for name in subjects.modalities}
         return {name: deform_image(image, displacement) for name, image in images.items()}, labels, affine
 
     return draw, subjects.opened(*names)
 
 
-def _random_contrast(args, names):
-    """Rival: images of random contrast made from the deformed labels."""
-    subjects, labels_of = _real(args, names)
+def contrasts(
+    subjects: Subjects, names: Sequence[str], deformation: SeededDeformation, settings: RandomContrast
+) -> tuple[Sampler, dict[str, str]]:
+    """Control: images of random contrast, made from the deformed reference labels; returns as `pgan`."""
+    labels_of = _reference_labels(subjects, names)
 
-    def draw(number):
-        _, labels, _, affine = source(names, number, labels_of, args.options["deformation"])
-        rng = np.random.default_rng([args.options["deformation"]["seed"], number, 1])
-        settings = args.options["settings"]
-        return {name: random_contrast(rng, labels, settings) for name in args.options["modalities"]}, labels, affine
+    def draw(number: int) -> Drawn:
+        _, labels, _, affine = source(names, number, labels_of, deformation)
+        rng = np.random.default_rng([deformation.seed, number, 1])
+        return {name: random_contrast(rng, labels, settings) for name in subjects.modalities}, labels, affine
 
     return draw, subjects.opened(*names)
-
-
-# kind -> how to draw, and the label of its subjects
-KINDS = {
-    "pgan": (_pgan, "pgan"),
-    "warped": (_warped, "warped"),
-    "random_contrast": (_random_contrast, "contrast"),
-}
-
-
-def run(kind, parser, argv):
-    """The body of every script that writes a fold's samples of a kind: the folder and its manifest.
-
-    Parameters
-    ----------
-    kind : str, of `KINDS`
-    parser : argparse.ArgumentParser, with the kind's own arguments
-    argv : list of str, or None
-    """
-    parser = cli.add_paths(parser, "folds", "subjects", "output", "manifest")
-    parser.add_argument("--fold", required=True)
-    args = parser.parse_args(argv)
-    fold = folds.select(io.read_json(args.folds), args.fold)
-    prepare, label = KINDS[kind]
-    # all are read before the first sample, so that an interrupted set tells the same of its origin
-    draw, opened = prepare(args, fold["train"][: args.options["samples"]])
-    mark = mark_of(args.options, args.code, opened)
-    write_set(args.output, f"{kind} samples fold {args.fold}", label, args.options["samples"], draw, mark)
-    content = {"fold": fold["fold"], "kind": kind, "options": args.options, "opened": opened}
-    manifest.write(args.manifest, ["torch", "numpy", "nibabel", "scipy"], **content)

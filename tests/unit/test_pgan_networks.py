@@ -1,0 +1,188 @@
+"""The progressive GAN's networks: layers, fading in, the condition, the gradient penalty."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as functional
+from small_pgan import LABELS, SIDE, STAGES, label_map
+
+from ganreg.synthesize import pgan_networks
+from ganreg.synthesize.pgan_networks import Condition
+from ganreg.synthesize.pgan_training import gradient_penalty
+
+
+@pytest.fixture
+def networks():
+    torch.manual_seed(0)
+    widths = [stage.width for stage in STAGES]
+    shape = (SIDE, SIDE, SIDE)
+    generator = pgan_networks.Generator(shape, widths, 3, LABELS, 2, 2, checkpointing=False)
+    return generator, pgan_networks.Discriminator(shape, widths, LABELS, 2, 2, checkpointing=False)
+
+
+@pytest.fixture
+def batch():
+    torch.manual_seed(1)
+    labels = torch.from_numpy(np.stack([label_map(), np.roll(label_map(), 1, axis=0)]))[:, None]
+    return torch.randn(2, 3), labels
+
+
+def test_networks_work_on_the_stage_grids_of_an_uneven_shape():
+    shape, labels = (16, 32, 24), torch.ones(1, 1, 16, 32, 24, dtype=torch.uint8)
+    generator = pgan_networks.Generator(shape, [3, 2], 2, 1, 2, 2, checkpointing=False)
+    discriminator = pgan_networks.Discriminator(shape, [3, 2], 1, 2, 2, checkpointing=False)
+    for stage, expected in enumerate([(8, 16, 12), shape]):
+        images = generator(torch.randn(1, 2), Condition(labels), stage, 0.5)
+        assert images.shape == (1, 2, *expected)
+        assert discriminator(images, Condition(labels), stage, 0.5).shape == (1,)
+
+
+def test_equalized_layers_hold_unit_weights_and_scale_when_run():
+    torch.manual_seed(0)
+    layer = pgan_networks.Convolution(40, 30)
+    assert layer.weight.std().item() == pytest.approx(1, abs=0.02)
+    x = torch.randn(1, 40, 5, 5, 5)
+    expected = functional.conv3d(x, layer.weight, padding=1) * math.sqrt(2 / (40 * 27))
+    torch.testing.assert_close(layer(x), expected)
+    # the signal keeps its size through a layer and a leaky ReLU, whatever the width
+    assert functional.leaky_relu(layer(x)[..., 1:-1, 1:-1, 1:-1], 0.2).square().mean().item() == pytest.approx(
+        1, rel=0.2
+    )
+    assert pgan_networks.Linear(9, 1, gain=1).scale == pytest.approx(1 / 3)
+    stem = pgan_networks.Stem(8, 4, (2, 3, 4))
+    assert stem.scale == pytest.approx(math.sqrt(2 / 8))
+    z = torch.randn(5, 8)
+    torch.testing.assert_close(stem(z), torch.einsum("bl,loxyz->boxyz", z, stem.weight) * stem.scale)
+
+
+def test_pixel_norm_is_over_channels():
+    x = torch.tensor([3.0, 4.0]).view(1, 2, 1, 1, 1).expand(1, 2, 2, 2, 2)
+    expected = torch.tensor([3.0, 4.0]) / math.sqrt(12.5)
+    torch.testing.assert_close(pgan_networks.pixel_norm(x)[0, :, 1, 0, 1], expected)
+
+
+def test_minibatch_deviation_is_one_more_channel():
+    x = torch.stack([torch.zeros(3, 2, 2, 2), torch.full((3, 2, 2, 2), 2.0)])
+    found = pgan_networks.minibatch_deviation(x)
+    assert found.shape == (2, 4, 2, 2, 2)
+    torch.testing.assert_close(found[:, :3], x)
+    torch.testing.assert_close(found[:, 3], torch.ones(2, 2, 2, 2))
+    assert pgan_networks.minibatch_deviation(x[:1])[:, 3].max() < 1e-3
+
+
+def test_memberships_are_averaged_one_hot_labels(batch):
+    _, labels = batch
+    one_hot = functional.one_hot(labels[:, 0].long(), LABELS + 1).movedim(-1, 1).float()
+    shape = (SIDE // 4,) * 3
+    condition = Condition(labels)
+    found = condition.memberships(shape, LABELS + 1)
+    torch.testing.assert_close(found.movedim(-1, 1), functional.avg_pool3d(one_hot, 4))
+    torch.testing.assert_close(pgan_networks.shrink(one_hot, shape), functional.avg_pool3d(one_hot, 4))
+    embedding = pgan_networks.Embedding(LABELS, 2)
+    fine, coarse = embedding(condition, labels.shape[2:]), embedding(condition, shape)
+    torch.testing.assert_close(functional.avg_pool3d(fine, 4), coarse)
+
+
+@pytest.mark.parametrize("stage", [1, 2])
+def test_a_stage_fades_in_from_the_one_before(networks, batch, stage):
+    generator, discriminator = networks
+    z, _ = batch
+    inside = torch.ones(2, 1, SIDE, SIDE, SIDE, dtype=torch.uint8)
+    before, at_zero = generator(z, Condition(inside), stage - 1, 1.0), generator(z, Condition(inside), stage, 0.0)
+    torch.testing.assert_close(at_zero, pgan_networks.grow(before))
+    images = torch.randn_like(at_zero)
+    scores = discriminator(pgan_networks.halve(images), Condition(inside), stage - 1, 1.0)
+    torch.testing.assert_close(discriminator(images, Condition(inside), stage, 0.0), scores)
+    torch.testing.assert_close(pgan_networks.blended(images, 0.0), pgan_networks.grow(pgan_networks.halve(images)))
+    assert pgan_networks.blended(images, 1.0) is images
+
+
+@pytest.mark.parametrize(("stage", "alpha"), [(0, 1.0), (1, 0.5), (2, 0.3), (2, 1.0)])
+def test_the_background_is_0_and_the_map_conditions_both_networks(networks, batch, stage, alpha):
+    generator, discriminator = networks
+    z, labels = batch
+    labels[:, :, :5] = 0
+    images = generator(z, Condition(labels), stage, alpha)
+    outside = pgan_networks.shrink((labels > 0).float(), images.shape[2:]).expand_as(images) == 0
+    assert outside.any()
+    assert (images[outside] == 0).all()
+    assert images[~outside].abs().max() > 0
+    other = torch.where(labels == 3, 1, labels)
+    assert (generator(z, Condition(other), stage, alpha) - images).abs().max() > 1e-3
+    assert (
+        discriminator(images, Condition(other), stage, alpha) - discriminator(images, Condition(labels), stage, alpha)
+    ).abs().max() > 1e-4
+
+
+def test_gradient_penalty_of_a_known_score():
+    weight = torch.tensor(0.7, requires_grad=True)
+    real, fake, share = torch.randn(2, 1, 3, 3, 3), torch.randn(2, 1, 3, 3, 3), torch.rand(2, 1, 1, 1, 1)
+    penalty = gradient_penalty(lambda x: weight * x.sin().flatten(1).sum(dim=1), real, fake, share)
+    norm = (real + share * (fake - real)).cos().flatten(1).norm(dim=1)
+    torch.testing.assert_close(penalty, ((0.7 * norm - 1) ** 2).mean())
+    penalty.backward()
+    torch.testing.assert_close(weight.grad, (2 * (0.7 * norm - 1) * norm).mean())
+
+
+def test_gradient_penalty_of_the_discriminator_against_finite_differences(networks, batch):
+    _, discriminator = networks
+    _, labels = batch
+    real, fake, share = torch.randn(2, 2, 8, 8, 8), torch.randn(2, 2, 8, 8, 8), torch.rand(2, 1, 1, 1, 1)
+
+    def score_of(images):
+        return discriminator(images, Condition(labels), 1, 0.6)
+
+    def norms(images, step=1e-2):
+        """Length of each image's gradient, from the slope along it."""
+        images = images.clone().requires_grad_()
+        (gradient,) = torch.autograd.grad(score_of(images).sum(), images)
+        towards = gradient / gradient.flatten(1).norm(dim=1).view(-1, 1, 1, 1, 1)
+        # one image at a time: the minibatch deviation ties them together
+        slopes = []
+        for k in range(2):
+            there, back = images.detach().clone(), images.detach().clone()
+            there[k] += step * towards[k]
+            back[k] -= step * towards[k]
+            slopes.append((score_of(there).sum() - score_of(back).sum()) / (2 * step))
+        return torch.stack(slopes)
+
+    penalty = gradient_penalty(score_of, real, fake, share)
+    expected = (norms(torch.lerp(real, fake, share)) - 1).square().mean()
+    torch.testing.assert_close(penalty, expected, rtol=2e-2, atol=1e-4)
+
+
+def test_gradient_penalty_reaches_every_layer_of_the_discriminator(networks, batch):
+    _, discriminator = networks
+    _, labels = batch
+    real, fake, share = torch.randn(2, 2, 8, 8, 8), torch.randn(2, 2, 8, 8, 8), torch.rand(2, 1, 1, 1, 1)
+    between = torch.lerp(real, fake, share).requires_grad_()
+    (gradient,) = torch.autograd.grad(discriminator(between, Condition(labels), 1, 1.0).sum(), between)
+    norm = gradient.flatten(1).norm(dim=1)
+    gradient_penalty(lambda images: discriminator(images, Condition(labels), 1, 1.0), real, fake, share).backward()
+    # without biases the score is proportional to the weights of each layer (Euler's theorem)
+    expected = (2 * (norm - 1) * norm).mean()
+    layers = [
+        discriminator.from_images[1],
+        *discriminator.stages[0].layers,
+        discriminator.last,
+        discriminator.hidden,
+        discriminator.score,
+    ]
+    for layer in layers:
+        torch.testing.assert_close((layer.weight * layer.weight.grad).sum(), expected, rtol=1e-3, atol=1e-5)
+
+
+def test_checkpointing_changes_memory_not_gradients(networks, batch):
+    _, discriminator = networks
+    _, labels = batch
+    real, fake, share = torch.randn(2, 2, 16, 16, 16), torch.randn(2, 2, 16, 16, 16), torch.rand(2, 1, 1, 1, 1)
+    gradients = []
+    for discriminator.checkpointing in (False, True):
+        discriminator.zero_grad()
+        loss = gradient_penalty(lambda images: discriminator(images, Condition(labels), 2, 0.5), real, fake, share)
+        (loss + discriminator(real, Condition(labels), 2, 0.5).mean()).backward()
+        gradients.append([each.grad.clone() for each in discriminator.parameters() if each.grad is not None])
+    for plain, recomputed in zip(*gradients, strict=True):
+        torch.testing.assert_close(recomputed, plain)

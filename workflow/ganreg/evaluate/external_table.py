@@ -1,0 +1,49 @@
+"""The table of a second data set, from its long tables."""
+
+import numpy as np
+import pandas as pd
+
+from ganreg.evaluate.settings import Bootstrap
+from ganreg.evaluate.statistics import mean_interval, subject_means
+
+# target registration errors of a pair within a subject: over the voxels of its brain, and the mean over the volume's
+# corners
+ERRORS = ["tre_median_mm", "tre_max_mm", "tre_corners_mm"]
+
+
+def summary(structures: pd.DataFrame, pairs: pd.DataFrame, settings: Bootstrap) -> pd.DataFrame:
+    """One line a method and modality that is registered to the reference.
+
+    Parameters
+    ----------
+    structures : pandas.DataFrame, a line for each pair of subjects and structure
+    pairs : pandas.DataFrame, a line for each pair, also those within a subject
+    settings : Bootstrap
+
+    Returns
+    -------
+    pandas.DataFrame
+        dataset, method, modality; of pairs of subjects: n_subjects, dice_mean, ci_low, ci_high (over fixed subjects,
+        within folds); within a subject: n_truth, the median over subjects of tre_median_mm and tre_corners_mm, the
+        maximum of tre_max_mm. NaN where a modality is not registered in that task.
+    """
+    dice, errors = structures.dropna(subset="dice"), pairs.dropna(subset=ERRORS)
+    rows = []
+    for modality in dict.fromkeys([*structures["modality"], *errors["modality"]]):
+        # the start without registration, which has errors alone, comes first
+        for method in dict.fromkeys([*errors["method"], *structures["method"]]):
+            between, within = (
+                table[(table["modality"] == modality) & (table["method"] == method)] for table in (dice, errors)
+            )
+            if between.empty and within.empty:
+                continue
+            row = {"dataset": pd.concat([between, within])["dataset"].iloc[0], "method": method, "modality": modality}
+            row |= {"n_subjects": 0, "dice_mean": np.nan, "ci_low": np.nan, "ci_high": np.nan}
+            if len(between):
+                values = subject_means(between, "dice")
+                interval = mean_interval(values, settings)
+                row |= {"n_subjects": len(values)}
+                row |= dict(zip(("dice_mean", "ci_low", "ci_high"), interval, strict=True))
+            row |= {"n_truth": len(within), **within[ERRORS].median(), "tre_max_mm": within["tre_max_mm"].max()}
+            rows.append(row)
+    return pd.DataFrame(rows)

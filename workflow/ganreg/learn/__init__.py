@@ -1,0 +1,1 @@
+"""What every network's training shares: devices, checkpoints, history, optimizers, fast convolutions."""

@@ -1,0 +1,96 @@
+"""Settings of the registration networks, of their refinement, and of Monte-Carlo dropout."""
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
+
+from ganreg.learn.settings import Supervised
+from ganreg.register import similarity
+from ganreg.settings import Block, Count, Fraction, Positive, Precision, Seeded, Weight, Whole, Widths
+
+# a type checker takes a Literal of nothing but literals
+if TYPE_CHECKING:
+    Similarity = str
+else:
+    Similarity = Literal[tuple(similarity.NAMES)]
+
+
+class RegistrationTraining(Supervised):
+    """What all registration networks are trained with."""
+
+    similarity: Similarity = Field("mind", description=f"{', '.join(similarity.NAMES)}.")
+    sharpening: Weight = Field(
+        0,
+        description="How much of what 3x3x3 voxels average away is added to the images that the similarity compares, "
+        "and in which the U-Net searches for matches. 3 is better on the simulated cohort, worse on real T1w to T1w.",
+    )
+    diffusion: Weight = Field(0.3, description="Weight of the diffusion term (Eq. 5), on the displacement in voxels.")
+    bending: Weight = Field(0, description="Weight of the bending energy (Eq. 6), on the displacement in voxels.")
+    dice: Weight = Field(
+        0.3, description="Weight of the Dice term of the training subjects' labels; 0: training without labels."
+    )
+    dice_structures: Count = Field(8, description="Structures that the Dice term draws at each step.")
+    flip: bool = Field(True, description="Half of the training pairs left to right, structures swapped.")
+
+
+class Voxelmorph(RegistrationTraining):
+    """VoxelMorph (Balakrishnan et al. 2019)."""
+
+    encoder: Annotated[Widths, Field(max_length=4)] = Field([8, 32, 32, 32], description="Widths of the encoder.")
+    decoder: Widths = Field([32, 32, 32, 32, 32, 8, 8], description="Widths of the decoder, more than the encoder has.")
+
+
+class Unet(RegistrationTraining):
+    """The registration U-Net."""
+
+    features: Widths = Field([16, 32, 48, 64], description="Width of each stage; every stage halves the grid.")
+    dropout: Fraction = Field(0.05, description="Probability of dropping a channel of the decoder.")
+    integration_steps: Count = Field(5, description="Squarings.")
+    instance_norm: bool = Field(True, description="After each convolution; the paper has none.")
+    search: list[Count] = Field(
+        [1, 2],
+        description="How far around each voxel the network is told how well the images match, in voxels: it reads the "
+        "differences of their MIND descriptors under these displacements, and in which direction MIND and mutual "
+        "information improve. Empty: it reads the two images, as in the paper, and has to learn by itself how T1w "
+        "appears in T2w.",
+    )
+    passes: Count = Field(
+        3, description="Evaluations of the network, each on the pair as warped so far; the paper's network has one."
+    )
+    training_passes: Count = Field(
+        2, description="Those of a training step: fewer are quicker, and the weights are the same in all."
+    )
+    symmetric: bool = Field(
+        True,
+        description="true: each pass evaluates both directions and takes half the difference, so that the transform "
+        "of the exchanged pair is the inverse; twice the time. A pass of a training step takes one direction, drawn "
+        "at random.",
+    )
+    mirrored: bool = Field(
+        True,
+        description="true: test-time augmentation by the pair's mirror image, left to right; twice the time again. "
+        "Training has met mirror images where `flip` is true and the structures' mirrors are known.",
+    )
+    halvings: Whole = Field(
+        0, description="How often the images are halved before the network reads them: 1 is fast on grids of 1 mm."
+    )
+    validate_every: Count = Field(50, description="Steps between validations; the best weights are kept.")
+    precision: Precision = Field("float32", description="With bfloat16 the validation loss ended 1 % higher.")
+
+
+class Refinement(Block):
+    """The methods *_refined: a network's velocity is optimized on each test pair, without labels."""
+
+    sharpening: Weight = Field(0, description="Of the images that are compared.")
+    mutual_information: Weight = Field(0.03, description="Its weight beside MIND's.")
+    diffusion: Weight = Field(4, description="Weight of the diffusion of what is added to the network's displacement.")
+    steps: Count = Field(40, description="Steps of Adam.")
+    learning_rate: Positive = Field(0.1, description="Of Adam.")
+
+
+class Dropout(Seeded):
+    """Monte-Carlo dropout."""
+
+    samples: Annotated[int, Field(ge=2)] = Field(
+        8, description="Transforms of each pair, with other channels dropped (unet.dropout) in each."
+    )

@@ -1,0 +1,117 @@
+"""Segmenting subjects with trained RDNNs."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+import torch.nn.functional as functional
+
+from ganreg import io
+from ganreg.learn.inference import trained
+from ganreg.segment import prior, rdnn, samples
+from ganreg.segment.settings import RdnnModel
+from ganreg.spatial.box import brain_box
+from ganreg.volumes import bids
+from ganreg.volumes.labels import mirror_labels
+from ganreg.volumes.subjects import Subjects
+
+# (images (M, X, Y, Z), mask (X, Y, Z)) -> map (X, Y, Z)
+Segmenter = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+# voxels by which the box is widened in a slice: one moves the grid of the encoder's stages, which halve the slice
+SHIFTS = (0, 1)
+
+
+def likeliest(likelihood: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """The likeliest structure 1 ... K of each voxel inside the mask, 0 outside, uint8, from (K, X, Y, Z)."""
+    return torch.where(mask, likelihood.argmax(dim=0) + 1, 0).to(torch.uint8)
+
+
+def segmenter(weights: Path, model: RdnnModel, structures: pd.DataFrame) -> Segmenter:
+    """A function that segments a preprocessed subject with a trained RDNN.
+
+    Test-time augmentation: memberships are averaged over passes in which the encoder's coarser voxels begin at the
+    box's first voxel of a slice, and at the one before; and, where the network was trained on flips, over the subject
+    and its mirror image.
+
+    Parameters
+    ----------
+    weights : Path
+    model : RdnnModel
+    structures : pandas.DataFrame, as `labels.structures` gives it
+
+    Returns
+    -------
+    function: images, float32 array (M, X, Y, Z) in the units of `normalize.zscore`, and mask, bool array (X, Y, Z)
+        -> uint8 array (X, Y, Z)
+
+    Raises
+    ------
+    InputError
+        If the weights do not fit the network.
+    """
+    network = rdnn.build(model, len(structures))
+    evaluate = trained(network, weights, model.settings)
+    table = mirror_labels(structures) if model.settings.flip else None
+    # channel k is structure k + 1
+    swapped = None if table is None else table[1:].astype(int) - 1
+
+    def memberships(images: torch.Tensor, box: tuple[slice, slice, slice]) -> torch.Tensor:
+        start = [] if network.prior is None else [prior.crop(network.prior, box, model.grid.spacing)]
+        passes: list[torch.Tensor] = []
+        for shift in SHIFTS:
+            shifted = [functional.pad(each, (0, 0, shift, 0, shift, 0)) for each in (images, *start)]
+            found = [evaluate(*shifted)]
+            if swapped is not None:
+                scores, *priors = (each.flip(2) for each in shifted)
+                found.append(evaluate(scores, *(each[:, swapped] for each in priors)).flip(2)[:, swapped])
+            passes.extend(functional.softmax(logits, dim=1)[0, :, shift:, shift:] for logits in found)
+        return sum(passes, start=torch.tensor(0)) / len(passes)
+
+    def segment(images: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        brain = torch.from_numpy(mask)
+        scores = samples.plain_zscore(torch.from_numpy(images), brain)[None]
+        box = brain_box(brain, samples.MARGINS)
+        found = torch.zeros(brain.shape, dtype=torch.uint8)
+        found[box] = likeliest(memberships(scores[(..., *box)], box), brain[box])
+        return found.numpy()
+
+    return segment
+
+
+def segment_subjects(
+    models: Mapping[str, str],
+    segmenters: Mapping[str, Segmenter],
+    modalities: Sequence[str],
+    subjects_folder: Path,
+    output: Path,
+) -> dict[str, str]:
+    """Write the maps of subjects into a folder, whole or not at all. Images and masks are opened, no labels.
+
+    Parameters
+    ----------
+    models : dict subject -> name of the model
+    segmenters : dict name -> function, as `segmenter` gives them
+    modalities : list of str
+    subjects_folder : Path of the preprocessed subjects
+    output : Path of the folder
+
+    Returns
+    -------
+    segmented : dict
+        Path -> SHA-256 of the images and masks that were opened.
+    """
+    segmented: dict[str, str] = {}
+    with io.atomic(output) as folder:
+        for subject, model in models.items():
+            paths = Subjects(subjects_folder, modalities).paths(subject)
+            volumes, brain = [io.load_image(paths[name]) for name in modalities], io.load_labels(paths["mask"])
+            for name, volume in zip(modalities, volumes, strict=True):
+                io.require_same_grid(brain, paths["mask"], volume, paths[name])
+            images = np.stack([np.asarray(volume.dataobj) for volume in volumes])
+            found = segmenters[model](images, np.asarray(brain.dataobj) > 0)
+            io.save(bids.path(folder, subject, bids.MAP), found, brain.affine, np.uint8)
+            segmented |= {str(paths[name]): io.sha256(paths[name]) for name in [*modalities, "mask"]}
+    return segmented

@@ -1,0 +1,1 @@
+"""Simulated data: the embedded cohort, patients with the geometry of RIRE, degraded copies of subjects."""
