@@ -203,7 +203,9 @@ def test_the_graph_of_rules_is_a_column_for_each_stage(root, tmp_path, drawn, mo
         text += "" if name == "all" else f"    output: '{name}.txt'\n    shell: 'touch {{output}}'\n"
     (tmp_path / "Snakefile").write_text(text)
     monkeypatch.setenv("GANREG_CONFIG", "{}")
-    stages = {"get": ["get_data"], "preprocess": ["resample_grid", "align_subject", "not_needed"], "report": ["all"]}
+    # not in the order of the alphabet
+    listed = ["resample_grid", "align_subject", "not_needed"]
+    stages = [["split", ["get_data"]], ["register", listed], ["report", ["all"]]]
     options = {"plot": STYLE, "stages": stages, "depends_on": {"methods": ["syn_mi"]}}
     figures.draw(root, "plot_rulegraph", options, tmp_path / "figure.png", snakefile=tmp_path / "Snakefile")
     data = pd.read_csv(tmp_path / "figure.csv")
@@ -212,10 +214,10 @@ def test_the_graph_of_rules_is_a_column_for_each_stage(root, tmp_path, drawn, mo
     axis = drawn[0].axes[0]
     places = {text.get_text(): text.get_position() for text in axis.texts if text.get_text()}
     assert {name: x for name, (x, _) in places.items()} == {
-        **{"get": 0, "get_\ndata": 0, "preprocess": 1, "align_\nsubject": 1, "resample_\ngrid": 1, "report": 2}
+        **{"split": 0, "get_\ndata": 0, "register": 1, "align_\nsubject": 1, "resample_\ngrid": 1, "report": 2}
     }
     # in a column, what feeds others is further up
-    assert places["preprocess"][1] > places["align_\nsubject"][1] > places["resample_\ngrid"][1]
+    assert places["register"][1] > places["align_\nsubject"][1] > places["resample_\ngrid"][1]
     arrows = {(text.xyann, text.xy) for text in axis.texts if not text.get_text()}
     # the third edge follows from the others
     expected = {("get_\ndata", "align_\nsubject"), ("align_\nsubject", "resample_\ngrid")}

@@ -33,7 +33,7 @@ def rulegraph_options(wildcards):
     return canonical(
         {
             "plot": STYLE,
-            "stages": {stage: names for stage, names in stages.items() if stage != "Snakefile"},
+            "stages": [[stage, names] for stage, names in stages.items() if stage != "Snakefile"],
             "depends_on": {
                 "sets": {name: [each.simulated, each.silver, each.mask_source] for name, each in SETS.items()},
                 "corrected": CONFIG.preprocess.bias_correction.modalities,

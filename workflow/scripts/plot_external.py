@@ -46,7 +46,8 @@ def draw_errors(drawn: Figure, axis: Axes, errors: pd.DataFrame, reference: str,
     axis.set_yscale("log")
     axis.set_ylabel("target registration\nerror (mm)")
     axis.grid(axis="y", alpha=0.3)
-    drawn.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=len(methods), frameon=False)
+    columns = min(len(methods), 4)
+    drawn.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=columns, frameon=False)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -25,7 +25,8 @@ class Options(Block):
     """How it is drawn, and the rules of each stage."""
 
     plot: Style
-    stages: dict[str, list[str]]
+    # pairs, not a dict: the order of the stages is that of the columns, and keys are sorted on the way here
+    stages: list[tuple[str, list[str]]]
     depends_on: dict[str, Any]
     """What else the graph follows from: another value draws it anew."""
 
@@ -76,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     settings = args.options.plot
     printed = graph_of(args.snakefile, os.environ["GANREG_CONFIG"])
     all_edges = [edge for edge in rulegraph.edges_of(printed) if not LAST & {*edge}]
-    edges, columns = rulegraph.arrange(all_edges, args.options.stages)
+    edges, columns = rulegraph.arrange(all_edges, dict(args.options.stages))
     height = max(map(len, columns.values()))
     data = pd.DataFrame(sorted(all_edges), columns=["from", "to"])
     with style.figure(settings, args.output, data, figsize=(1.5 * len(columns), 0.6 * height + 0.5)) as (drawn, axes):
