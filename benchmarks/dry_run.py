@@ -6,6 +6,7 @@ Writes benchmarks/dry_run.csv. The subjects are empty files: planning looks at n
 second data set; a fifth of the subjects are for validation, as in the preset.
 """
 
+import argparse
 import json
 import re
 import resource
@@ -55,6 +56,7 @@ def plan(count, folder):
 
 
 def main():
+    argparse.ArgumentParser(description=__doc__).parse_args()
     rows = []
     for count in SUBJECTS:
         with tempfile.TemporaryDirectory() as folder:

@@ -9,6 +9,7 @@ import sys
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 from loopback import Server
 from snakemake.api import ConfigSettings, OutputSettings, ResourceSettings, SnakemakeApi
@@ -29,14 +30,14 @@ def planned_jobs(folder, *configfiles, cores=2, more=()):
     """(rule, wildcards) of each job that a dry run with `more` options plans, without targets and the run's record.
 
     Rules of other sets of subjects have the set's folder before them, as in external/register_unet. The record is
-    written once all else is done: it is planned exactly when something else is.
+    written once all else is done: it is planned exactly when something else is. Jobs of a group are indented.
     """
     arguments = ["--configfile", *(configfiles or [SMOKE]), "--dry-run", "--nolock", *more]
     result = snakemake(folder, *arguments, cores=cores)
     assert result.returncode == 0, result.stdout + result.stderr
     jobs = []
     for line in (result.stdout + result.stderr).splitlines():
-        if rule := re.fullmatch(r"(?:local)?rule (\w+):", line):
+        if rule := re.fullmatch(r" *(?:local)?rule (\w+):", line):
             jobs.append((rule[1], {}))
         elif wildcards := re.fullmatch(r" +wildcards: (.+)", line):
             jobs[-1][1].update(pair.split("=", 1) for pair in wildcards[1].split(", "))
@@ -83,6 +84,14 @@ def copy_project(target):
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, target / name)
     return target
+
+
+def affine_of(image):
+    """RAS affine (4, 4) in mm of a SimpleITK image's grid."""
+    lps = np.eye(4)
+    lps[:3, :3] = np.array(image.GetDirection()).reshape(3, 3) * image.GetSpacing()
+    lps[:3, 3] = image.GetOrigin()
+    return np.diag([-1, -1, 1, 1]) @ lps
 
 
 @pytest.fixture(scope="session")

@@ -70,7 +70,8 @@ def test_ixi_goes_from_the_server_to_table_1(project, server):
     # until there is a listing, one line says how to get it
     result = snakemake(project, "--configfile", "overlay.yaml", "--dry-run")
     assert result.returncode != 0
-    line = "error: data/ixi: expected participants.tsv, the last file of a complete download, found none"
+    line = "error: data/ixi: expected participants.tsv, the last file of a complete download, found none "
+    line += "(`make data DATA=ixi`)"
     assert line in result.stderr.splitlines()
 
     server.faults = ["cut"]

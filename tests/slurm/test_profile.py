@@ -123,6 +123,7 @@ def test_short_rules_went_in_batches(records):
     rules = [rule_of(record) for record in records]
     alone = set(PROFILE["groups"]) & set(rules)
     assert alone == set()
+    assert not any(rule.startswith("plot_") for rule in rules)
     # six subjects, four rules each; a dozen methods, two degraded ones and four with patients; tables and figures
     assert sum(rule.startswith("preprocess_") for rule in rules) == 1
     assert sum(rule.startswith("evaluate_evaluate") for rule in rules) == 3

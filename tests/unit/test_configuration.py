@@ -117,6 +117,15 @@ def test_runtime_reaches_every_block_that_does_not_differ():
         ("dicom.series", {"T1w": "t1("}, r"dicom.series.T1w: expected a regular expression, found 't1\('"),
         ("rire.series", ["mr_T3"], "rire.series.0: expected one of ct, pet, .*, found 'mr_T3'"),
         ("robustness.noise_sd", [0], "robustness.noise_sd.0: expected more than 0.0, found 0"),
+        ("task.fixed", "T1", "task.fixed: expected T1w or T2w, which the simulated cohort has, found T1"),
+        ("task.moving", "FLAIR", "task.moving: expected T1w or T2w, .*, found FLAIR"),
+        ("runtime.seed", "x", "runtime.seed: expected a valid integer, found 'x'"),
+        ("bids.image", "{subject}/ses-{x}/{modality}.nii", r"bids.image: expected a pattern of .*, found \{x\} in"),
+        ("bids.image", "/data/{subject}_{modality}.nii", "bids.image: expected a pattern below the root, found /data"),
+        ("bids.mask", "mask.nii.gz", "bids.mask: expected text like .*subject.*, found 'mask.nii.gz'"),
+        ("bids.labels", "{subject}_{modality}.nii", r"bids.labels: expected a pattern of \{subject\} alone, found"),
+        ("external.between", ["T1w"], "external.between: expected modalities that are registered to T1w, found T1w"),
+        ("external", {"between": [], "within": []}, "external.between: expected a modality here or in .*found none"),
         ("external.simulated.seed", 1, "simulated.seed: expected another seed than the cohort's, found 1 twice"),
         (
             "preprocess.bias_correction.modalities",
@@ -165,7 +174,7 @@ MAIN_BIDS = {"root": ".", "label_table": "t.tsv"}
 @pytest.mark.parametrize(
     ("bids", "source", "silver"),
     [
-        ({"mask": "m.nii", "stripped": True}, "mask", False),
+        ({"mask": "{subject}.nii", "stripped": True}, "mask", False),
         ({"stripped": True}, "image", False),
         ({}, "labels", False),
         ({"labels_cover_brain": False}, "extraction", False),
@@ -193,6 +202,15 @@ def test_what_silver_labels_cannot_do_is_one_line(config, key, value, message):
     configuration.load(silver)
     with pytest.raises(InputError, match=message):
         configuration.load(changed(silver, key, value))
+
+
+@pytest.mark.parametrize(("block", "value"), [("robustness", {"methods": ["initial"]}), ("uncertainty", {})])
+def test_parts_of_heads_are_neither_degraded_nor_sampled(config, block, value):
+    parts = changed(changed(config, "dataset", "bids"), "bids", {"root": ".", "label_table": "t.tsv", "partial": True})
+    parts |= {"robustness": {"methods": []}, "uncertainty": {"method": None}}
+    configuration.load(parts)
+    with pytest.raises(InputError, match=r"bids\.partial: expected false where .*, found true"):
+        configuration.load({**parts, block: value})
 
 
 def test_a_reference_that_is_not_run_is_refused(config):
@@ -263,29 +281,6 @@ def test_each_fold_needs_two_subjects_of_the_second_data_set():
     validation.validate_external_subjects(found, [str(number) for number in range(10)])
     with pytest.raises(InputError, match=r"external: expected at least 10 subjects, two a fold, found 9 \(simulated\)"):
         validation.validate_external_subjects(found, [str(number) for number in range(9)])
-
-
-@pytest.mark.parametrize(
-    ("overlay", "expected"),
-    [
-        ({}, ("RIRE-like (simulated, seed 101)", 10)),
-        ({"external": {"dataset": None}}, None),
-        ({"task": {"pairs": "within_subject"}}, None),
-        ({"task": {"fixed": "T2w"}}, None),
-    ],
-)
-def test_simulated_patients_stand_beside_what_they_can_be_registered_by(overlay, expected):
-    found = sets.external_set(configuration.load(overlay), "root", "labels.tsv")
-    assert (found and (found.name, len(found.subjects))) == expected
-
-
-def test_files_of_a_set_follow_its_patterns():
-    main = sets.main_set(configuration.load({}), "root", "labels.tsv")
-    assert main.file("01", "T2w") == "root/sub-01/anat/sub-01_T2w.nii.gz"
-    assert main.file("{subject}", "mask").startswith("root/derivatives/truth/sub-{subject}/anat/sub-{subject}_")
-    assert main.modalities["15"] == ["T1w", "T2w"]
-    atlas = sets.main_set(configuration.load({"task": {"pairs": "atlas_to_subject"}}), "root", "labels.tsv")
-    assert {*atlas.subjects} - {*main.subjects} == {"atlas"}
 
 
 def test_a_method_of_every_network_and_arm_can_run():

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import SimpleITK as sitk
+from conftest import affine_of
 from scipy.spatial.transform import Rotation
 
 from ganreg import io
@@ -104,7 +105,7 @@ def test_every_voxel_lies_where_the_tags_put_it(rotation, slices, tmp_path):
     for suffix, seed in (("T1w", 1), ("T2w", 2)):
         original, stem = scan(rotation, seed), tmp_path / "out/sub-01/anat/sub-01"
         original_path = tmp_path / f"{suffix}.nii.gz"
-        io.save(original_path, itk.from_sitk(original), itk.affine_of(original), np.int16)
+        io.save(original_path, itk.from_sitk(original), affine_of(original), np.int16)
         found, expected = (values_by_place(io.load(path)) for path in (f"{stem}_{suffix}.nii.gz", original_path))
         np.testing.assert_allclose(found[0], expected[0], atol=1e-3)
         np.testing.assert_array_equal(found[1], expected[1])
@@ -148,7 +149,7 @@ def test_a_damaged_file_is_named_and_its_slice_is_missing(tmp_path, capsys):
 
 def test_a_converter_that_puts_voxels_elsewhere_is_not_believed(tmp_path, monkeypatch):
     write_subject(tmp_path / "in" / "01")
-    affine = itk.affine_of(scan()) + np.diag([0, 0, 0.1, 0])
+    affine = affine_of(scan()) + np.diag([0, 0, 0.1, 0])
     io.save(tmp_path / "out.nii.gz", itk.from_sitk(scan()), affine, np.int16)
     program = tmp_path / "bin" / "dcm2niix"
     program.parent.mkdir()

@@ -7,7 +7,7 @@ from scipy.spatial.transform import Rotation
 
 from ganreg import io
 from ganreg.errors import InputError
-from ganreg.evaluate import external_table, pairs, truth
+from ganreg.evaluate import external_table, metrics, pairs, truth
 from ganreg.evaluate.settings import Bootstrap
 from ganreg.spatial import transform_file
 from ganreg.volumes import bids
@@ -155,9 +155,8 @@ def test_a_true_matrix_may_be_there_in_either_direction(data):
 def test_pairs_within_a_subject_have_errors_and_the_start_those_of_the_headers(data, tmp_path):
     structures, per_pair = evaluate(data, tmp_path, [0, 3, 4], "initial")
     keys = ["dataset", "fold", "pair", "fixed", "moving", "modality", "task", "method"]
-    assert list(structures.columns) == [*keys, "structure", "dice", "hd95_mm"]
-    regularity = ["folded_forward_percent", "folded_central_percent", "ndv_percent", "sdlogj"]
-    assert list(per_pair.columns) == [*keys, *regularity, "tre_mm", *external_table.ERRORS]
+    assert list(structures.columns) == [*keys, "structure", *metrics.OF_STRUCTURES]
+    assert list(per_pair.columns) == [*keys, *metrics.OF_PAIRS, "tre_mm", *external_table.ERRORS]
     assert per_pair[["task", "method"]].values.tolist() == [
         ["between", "initial"], ["within", "headers"], ["within", "initial"],
     ]  # fmt: skip
@@ -165,6 +164,7 @@ def test_pairs_within_a_subject_have_errors_and_the_start_those_of_the_headers(d
     assert per_pair.loc[0, external_table.ERRORS].isna().all()
     assert per_pair.loc[1, external_table.ERRORS].tolist() == pytest.approx([5, 5, 5])
     assert per_pair.loc[2, external_table.ERRORS].tolist() == pytest.approx([5, 5, 5])
+    regularity = ["folded_forward_percent", "folded_central_percent", "ndv_percent", "sdlogj"]
     assert per_pair.loc[1, regularity].isna().all()
     assert per_pair.loc[2, regularity].tolist() == pytest.approx([0, 0, 0, 0], abs=1e-6)
     # another method has no line of the headers, and without a truth there is none at all

@@ -8,7 +8,7 @@ from scipy.spatial.transform import Rotation
 
 from ganreg import io
 from ganreg.errors import InputError
-from ganreg.evaluate import pairs, truth
+from ganreg.evaluate import metrics, pairs, truth
 from ganreg.spatial import points, transform_file
 from ganreg.volumes import bids
 
@@ -78,10 +78,10 @@ def test_the_tables_of_test_pairs_have_their_columns_and_the_mean_true_error(fol
     for folder, error in ((folders[1], expected), (None, np.nan)):
         data = pairs.Measured("d", folders[0], STRUCTURES, "T1w", folder)
         structures, per_pair = pairs.evaluate_pairs(folds, "syn_mi", transforms, data)
-        assert list(structures.columns) == [*keys, "structure", "dice", "hd95_mm"]
+        assert list(structures.columns) == [*keys, "structure", *metrics.OF_STRUCTURES]
         assert structures.iloc[0].tolist() == ["d", 3, PAIR["pair"], "01", "02", "syn_mi", "left", 1, 0]
         assert list(per_pair.columns) == [
-            *keys, "folded_forward_percent", "folded_central_percent", "ndv_percent", "sdlogj", "tre_mm",
+            *keys, *metrics.OF_PAIRS, "tre_mm",
         ]  # fmt: skip
         assert per_pair["tre_mm"].item() == pytest.approx(error, rel=1e-4, nan_ok=True)
     with pytest.raises(InputError, match="syn_mi: expected a transform of sub-02_to_sub-01 in fold 3, found none"):

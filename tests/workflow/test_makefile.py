@@ -6,6 +6,7 @@ import shlex
 
 import pytest
 from conftest import ROOT, copy_project, snakemake
+from rerun import edit
 
 COMMANDS = re.findall(r"\$\(BIN\)/snakemake (.*)", (ROOT / "Makefile").read_text())
 assert len(COMMANDS) >= 6
@@ -23,8 +24,7 @@ def test_every_snakemake_command_can_be_planned(command, tmp_path):
 
 def test_data_can_be_fetched_for_a_configuration_that_asks_for_them(tmp_path):
     folder = copy_project(tmp_path)
-    path = folder / "config.yaml"
-    path.write_text(path.read_text().replace("  dataset: simulated", "  dataset: bids"))
+    edit(folder, "config.yaml", "  dataset: simulated", "  dataset: bids")
     (command,) = [command for command in COMMANDS if "get_$(DATA)" in command]
     arguments = command.replace("$(CORES)", "2").replace("$(DATA)", "rire")
     result = snakemake(folder, "--dry-run", *shlex.split(arguments))
@@ -45,8 +45,8 @@ def test_what_a_failed_job_said_is_shown_though_rules_are_quiet(tmp_path):
     ]
     assert lines[0].endswith("dicom: expected a folder with a folder for each subject (dicom.root), found None")
     assert lines[1].endswith(
-        "error: ixi: expected the licence to be accepted (accept_licence: true): CC BY-SA 3.0 "
+        "error: ixi: expected the license to be accepted (accept_licence: true): CC BY-SA 3.0 "
         "(https://creativecommons.org/licenses/by-sa/3.0/); cite: IXI data set, "
         "https://brain-development.org/ixi-dataset/; found false"
     )
-    assert "error: rire: expected `rire: {accept_licence: true}` for CC BY 3.0 US" in lines[2]
+    assert "error: rire: expected the license to be accepted (accept_licence: true): CC BY 3.0 US" in lines[2]

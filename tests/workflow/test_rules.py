@@ -33,6 +33,7 @@ class Read:
         found = SCRIPT.search(rule.shellcmd)[1]
         self.script = self.params["script"] if found == "{params.script}" else found
         self.environment = re.search(r"envs/(\w+)\.yaml$", str(rule.conda_env))[1]
+        self.group = rule.group
         self.gpu = rule.resources["gpu"].value if "gpu" in rule.resources else None
         self._threads = rule.resources["_cores"]
         chosen = rule.wildcard_constraints.get("method", "")
@@ -161,7 +162,8 @@ def test_the_profile_names_no_rule_that_there_is_not(profile, rules, key):
 
 def test_batches_hold_no_gpu_rule_and_every_table(profile, rules):
     assert not set(profile["groups"]) & {name for name, rule in rules.items() if rule.gpu}
-    assert {name for name in rules if name.startswith("report_")} <= set(profile["groups"])
+    batched = {name for name, rule in rules.items() if name in profile["groups"] or rule.group == "report"}
+    assert {name for name in rules if name.startswith(("report_", "plot_"))} <= batched
     assert set(profile["group-components"]) == set(profile["groups"].values())
 
 

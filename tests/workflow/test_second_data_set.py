@@ -41,7 +41,7 @@ def test_the_paper_preset_plans_its_experiment_once_the_data_are_there(tmp_path)
     result = snakemake(folder, "--configfile", PAPER, "overlay.yaml", "--dry-run", "--nolock")
     assert result.returncode != 0
     expected = "expected participants.tsv, the last file of a complete download, found none"
-    assert f"error: data/ixi: {expected}" in result.stderr
+    assert f"error: data/ixi: {expected} (`make data DATA=ixi`)" in result.stderr
     for name, subjects, modalities in (("ixi", 15, ["T1w", "T2w"]), ("rire", 10, ["T1w", "T2w", "ct", "pet"])):
         lines = ["\t".join(["participant_id", *modalities])]
         for number in range(1, subjects + 1):

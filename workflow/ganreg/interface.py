@@ -7,6 +7,7 @@ import nibabel as nib
 import numpy as np
 import torch
 
+from ganreg import io
 from ganreg.errors import InputError
 from ganreg.evaluate import metrics
 from ganreg.preprocess import align, resample
@@ -25,7 +26,7 @@ def preprocess_image(
     Parameters
     ----------
     image : nibabel.Nifti1Image, (X, Y, Z), as `read_image` gives it
-    mask : bool array (X, Y, Z), the brain
+    mask : array (X, Y, Z), 0 outside the brain
     template : nibabel.Nifti1Image
         Brain-extracted, 0 outside; of any contrast.
     spacing, shape : mm, and voxels of the grid, which lies around the template's brain
@@ -38,7 +39,8 @@ def preprocess_image(
     Raises
     ------
     InputError
-        If the image cannot be aligned, has no contrast inside the mask, or the template's brain does not fit the grid.
+        If the mask is not on the image's grid, the image cannot be aligned or has no contrast inside the mask, or the
+        template's brain does not fit the grid.
 
     Examples
     --------
@@ -51,6 +53,9 @@ def preprocess_image(
     >>> result.shape, float(result.affine[0, 0]), bool(result.get_fdata().max() > 4)
     ((16, 16, 16), 8.0, True)
     """
+    mask = np.asarray(mask) > 0
+    if mask.shape != image.shape:
+        raise InputError(f"mask: expected {image.shape}, the image's shape, found {mask.shape}")
     average = np.asarray(template.dataobj)
     to_image = align.align_affine(average, template.affine, image, mask, "image")
     affine = resample.grid_affine(average > 0, template.affine, shape, spacing)
@@ -79,7 +84,7 @@ def register_pair(
     Raises
     ------
     InputError
-        If there is no such tool, the tool is not installed, or fails.
+        If there is no such tool, the tool is not installed or fails, or the images cannot be read or have two grids.
 
     Examples
     --------
@@ -99,8 +104,12 @@ def register_pair(
     if chosen is None or chosen.tool is None:
         tools = ", ".join(each.id for each in METHODS.values() if each.tool)
         raise InputError(f"method: expected one of the tools, {tools}, found {method}")
+    io.require_same_grid(io.load(Path(fixed)), Path(fixed), io.load(Path(moving)), Path(moving))
     tool = importlib.import_module(chosen.tool.module)
-    tool.register(Path(fixed), Path(moving), Path(output), settings or chosen.settings)
+    try:
+        tool.register(Path(fixed), Path(moving), Path(output), settings or chosen.settings)
+    except ModuleNotFoundError as error:
+        raise InputError(f"{method}: expected the package {error.name}, found none") from None
 
 
 def warp(moving: nib.Nifti1Image, transform: Path, labels: bool = False) -> nib.Nifti1Image:

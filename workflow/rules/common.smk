@@ -46,7 +46,9 @@ def checked(function, *arguments):
     try:
         return function(*arguments)
     except InputError as error:
-        sys.exit(f"error: {error}")
+        known = [name for name in index.GETTABLE if f"data/{name}: expected participants.tsv" in str(error)]
+        hint = f" (`make data DATA={known[0]}`)" if known else ""
+        sys.exit(f"error: {error}{hint}")
 
 
 def project_file(*parts):
@@ -85,6 +87,11 @@ if "conda" not in str(workflow.deployment_settings.deployment_method).lower():
         logger.warning(f"{program} is not installed: left out {without} (`make setup` builds NiftyReg).")
     METHODS = [each for each in METHODS if each not in missing]
 IDS = [each.id for each in METHODS]
+if CONFIG.registration.reference_method not in IDS:
+    sys.exit(
+        "error: config: registration.reference_method: expected a method whose program is installed, "
+        f"found {CONFIG.registration.reference_method}"
+    )
 # the networks behind the methods: that of a refined one is the one that is refined
 TRAINED = list(dict.fromkeys(each.trained for each in METHODS if each.trained))
 # the network whose uncertainty is sampled; none where it is not among those that are trained

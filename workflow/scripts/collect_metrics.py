@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from ganreg import cli, io
+from ganreg.errors import InputError
 from ganreg.register.cost import COST_FILE
 from ganreg.settings import Block
 
@@ -23,6 +24,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     )  # fmt: skip
     args = parser.parse_args(argv)
     structures = pd.concat([pd.read_csv(path) for path in args.structures])
+    if unknown := sorted({*args.options.exclude} - {*structures["structure"]}):
+        known = ", ".join(sorted(structures["structure"].unique()))
+        raise InputError(f"config: evaluation.exclude: expected some of {known}, found {unknown[0]}")
     io.write_table(args.output_structures, structures[~structures["structure"].isin(args.options.exclude)])
     io.write_table(args.output_pairs, pd.concat([pd.read_csv(path) for path in args.pairs]))
     cost = pd.concat([pd.read_csv(folder / COST_FILE) for folder in args.transforms])

@@ -39,7 +39,8 @@ def _known_keys(place: Iterable[int | str]) -> list[str]:
 
 def _one_line(error: ValidationError) -> str:
     """The first problem: place, what was expected, what was found."""
-    first = min(error.errors(), key=lambda each: list(map(str, each["loc"])))
+    # what `runtime` says is in many blocks, too: it is wrong where it was written
+    first = min(error.errors(), key=lambda each: (each["loc"][:1] != ("runtime",), list(map(str, each["loc"]))))
     place = [part for part in first["loc"] if not str(part).startswith(("constrained-", "function-", "nullable"))]
     kind, context, found = first["type"], first.get("ctx", {}), f", found {first['input']!r}"
     if kind == "extra_forbidden":
@@ -50,6 +51,8 @@ def _one_line(error: ValidationError) -> str:
     elif kind in LIMITS:
         key, words = LIMITS[kind]
         expected = words.format(context[key])
+    elif kind == "missing":
+        expected, found = "a value", ", found none"
     elif kind == "value_error":
         expected, found = str(context["error"]), ""
     else:

@@ -5,6 +5,7 @@ All go the same road; a set is told apart by a folder of its own in the results,
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 
 from ganreg.configuration.model import Whole
 from ganreg.configuration.validation import mask_source, silver, validate_external_subjects
@@ -59,7 +60,9 @@ class SubjectSet:
         """A raw file of a subject. Kinds: a modality, `labels`, `mask`; None where there is none of its own."""
         own = {"labels": self.description.labels, "mask": self.description.mask}
         pattern = own.get(kind, self.description.image)
-        return f"{self.description.root}/{pattern.format(subject=subject, modality=kind)}" if pattern else None
+        # an absolute pattern leads elsewhere than below the root
+        root = Path(str(self.description.root))
+        return str(root / pattern.format(subject=subject, modality=kind)) if pattern else None
 
     def truth(self, subject: str, name: str) -> str:
         """A file of a subject's truth."""
@@ -118,8 +121,8 @@ def external_set(config: Whole, root: str, template_labels: str) -> SubjectSet |
     external, task = config.external, config.task
     if external.dataset == "bids":
         description = external.bids
-        wanted = [each for each in _ordered(*external.between, *external.within) if each != description.reference]
         subjects = index.select_subjects(description, [description.reference])
+        wanted = _ordered(description.reference, *external.between, *external.within)
         found = index.modalities_of(description, subjects, wanted)
         result = SubjectSet(description, _named(description), found, simulated=False)
     elif external.dataset == "simulated" and config.dataset == "embedded":

@@ -9,6 +9,7 @@ from ganreg.get.settings import Bids
 from ganreg.learn.settings import Supervised
 from ganreg.register.methods import METHODS, NETWORKS
 from ganreg.register.settings import Unet, Voxelmorph
+from ganreg.simulate.settings import COHORT_MODALITIES
 from ganreg.split.sizes import test_sizes
 from ganreg.synthesize.schedule import stage_shapes
 
@@ -31,7 +32,11 @@ def validate(config: Whole) -> None:
     """
     _validate_grid(config)
     _validate_methods(config)
-    if config.dataset == "bids":
+    if config.dataset == "embedded":
+        for name in ("fixed", "moving"):
+            if (found := getattr(config.task, name)) not in COHORT_MODALITIES:
+                _refuse(f"task.{name}", f"{' or '.join(COHORT_MODALITIES)}, which the simulated cohort has", found)
+    else:
         _validate_bids(config, config.bids, "bids")
         reference = METHODS[config.registration.reference_method]
         if silver(config.bids) and reference.makes_labels:
@@ -66,6 +71,13 @@ def _validate_methods(config: Whole) -> None:
         _refuse("robustness.methods", "some of registration.methods", unknown[0])
     if (config.robustness.folds or 1) > config.split.folds:
         _refuse("robustness.folds", f"at most the {config.split.folds} folds", config.robustness.folds)
+    if (
+        config.dataset == "bids"
+        and config.bids.partial
+        and (config.robustness.methods or config.uncertainty.method in methods)
+    ):
+        expected = "false where robustness.methods or uncertainty.method is set: they do not know how far scans reach"
+        _refuse("bids.partial", expected, "true")
     sampled = config.uncertainty.method and METHODS[config.uncertainty.method]
     if sampled and (sampled.refined or not sampled.network or not isinstance(sampled.network.settings, Unet)):
         _refuse("uncertainty.method", "a U-Net without refinement, which has dropout", sampled.id)
@@ -105,6 +117,12 @@ def _validate_bids(config: Whole, description: Bids, place: str) -> None:
 def _validate_external(config: Whole) -> None:
     """Check what the second data set asks of the rest; nothing where there is none."""
     external, task = config.external, config.task
+    if external.dataset and not (external.between or external.within):
+        _refuse("external.between", "a modality here or in external.within", "none")
+    reference = external.bids.reference if external.dataset == "bids" else "T1w"
+    for name in ("between", "within"):
+        if reference in getattr(external, name):
+            _refuse(f"external.{name}", f"modalities that are registered to {reference}", reference)
     if external.dataset == "simulated" and config.dataset == "embedded":
         # a subject is drawn from the seed and its number: equal seeds would give the training subjects' anatomies
         if external.simulated.seed == config.cohort.seed:

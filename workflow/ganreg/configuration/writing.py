@@ -39,7 +39,7 @@ FILES: dict[str, tuple[str, list[str]]] = {
         ],
     ),
     "config/tools.yaml": (
-        "Settings of the registration tools, a block a method, and of the SyN that carries labels over.",
+        "Settings of the registration tools, a block a method, and of the SyN that propagates labels.",
         [*TOOLS, "propagation"],
     ),
 }

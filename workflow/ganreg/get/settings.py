@@ -1,12 +1,43 @@
 """Settings of where data come from: BIDS folders, downloads, DICOM files."""
 
+from pathlib import PurePosixPath
+from string import Formatter
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from ganreg.settings import Block, Count, Label, Text, Unique
 
 ANAT = "sub-{subject}/anat/sub-{subject}"
+
+
+def _fields_are(*known: str) -> AfterValidator:
+    """Refuse a pattern with other fields than those that the workflow fills in."""
+
+    def check(pattern: str) -> str:
+        fields = {name for _, name, _, _ in Formatter().parse(pattern) if name is not None}
+        if unknown := sorted(fields - {*known}):
+            only = " and ".join(f"{{{name}}}" for name in known)
+            raise ValueError(f"a pattern of {only} alone, found {{{unknown[0]}}} in {pattern}")
+        return pattern
+
+    return AfterValidator(check)
+
+
+def _relative(pattern: str) -> str:
+    if PurePosixPath(pattern).is_absolute():
+        raise ValueError(f"a pattern below the root, found {pattern}")
+    return pattern
+
+
+# of labels and masks: may be absolute, they need not lie with the images
+SubjectPattern = Annotated[str, Field(pattern=r"\{subject\}"), _fields_are("subject")]
+ImagePattern = Annotated[
+    str,
+    Field(pattern=r"\{subject\}.*\{modality\}"),
+    _fields_are("subject", "modality"),
+    AfterValidator(_relative),
+]
 
 
 class Bids(Block):
@@ -21,17 +52,15 @@ class Bids(Block):
     subjects: list[Label] = Field(
         [], description='Labels without "sub-"; empty: all that have the images wanted (the others are named).'
     )
-    image: Annotated[str, Field(pattern=r"\{subject\}.*\{modality\}")] = Field(
-        ANAT + "_{modality}.nii.gz", description="Pattern of images."
-    )
+    image: ImagePattern = Field(ANAT + "_{modality}.nii.gz", description="Pattern of images.")
     reference: Label = Field("T1w", description="The modality in whose space labels and mask are.")
     stripped: bool = Field(False, description="true: the images are brain-extracted (0 outside the brain).")
-    mask: str | None = Field(
+    mask: SubjectPattern | None = Field(
         None,
         description="Pattern of brain masks; null: from the stripped image, else from labels that cover the brain, "
         "else the brain is extracted (deepbet, for a T1w reference).",
     )
-    labels: Annotated[str, Field(pattern=r"\{subject\}")] | None = Field(
+    labels: SubjectPattern | None = Field(
         "derivatives/labels/" + ANAT + "_dseg.nii.gz",
         description="Pattern of label volumes; null: CerebrA's are propagated from the template by SyN (block "
         "`propagation`). Such labels are called silver in every table, and SyN is shown on them, but not ranked.",

@@ -83,7 +83,7 @@ class Method:
     """The default values of its block."""
     tool: Tool | None = None
     makes_labels: bool = False
-    """Whether its like carries silver labels over from the template: it is shown on them, but not ranked."""
+    """Whether its like propagates silver labels from the template: it is shown on them, but not ranked."""
     network: Network | None = None
     arm: Arm | None = None
     refined: bool = False
@@ -214,7 +214,7 @@ def _contrasts_of(network: Network) -> list[tuple[str, str]]:
         for method in METHODS.values()
         if method.network is network and method.arm
     }
-    arms = [arm.id for arm in ARMS[1:]]
+    arms = [arm.id for arm in ARMS if arm.id != "none"]
     wanted = [
         *(((arm, False), ("none", False)) for arm in arms),
         *(((arm, False), (lacking, False)) for arm, lacking in LACKING),

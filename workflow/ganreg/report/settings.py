@@ -8,7 +8,7 @@ from ganreg.settings import Block, Positive, Share
 
 
 class Style(Block):
-    """The look of all figures."""
+    """Style of all figures."""
 
     dpi: Annotated[int, Field(ge=50, le=1200)] = Field(150, description="Of PNG files.")
     palette: Literal["colorblind", "tab10", "Set2", "Dark2"] = Field("colorblind", description="Colors.")

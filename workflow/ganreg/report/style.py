@@ -1,4 +1,4 @@
-"""One look for all figures, and how they are written: PNG, SVG and the CSV behind them."""
+"""One style for all figures, and how they are written: PNG, SVG and the CSV behind them."""
 
 import contextlib
 from collections.abc import Iterator

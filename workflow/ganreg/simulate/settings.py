@@ -7,7 +7,8 @@ from pydantic import Field
 from ganreg.settings import Block, Count, Positive, Seeded, Unique, Weight, Whole
 
 # of a patient; the others are aligned to the first
-PATIENT_MODALITIES = ["T1w", "T2w", "ct", "pet"]
+COHORT_MODALITIES = ["T1w", "T2w"]
+PATIENT_MODALITIES = [*COHORT_MODALITIES, "ct", "pet"]
 
 
 class Scale(Block):

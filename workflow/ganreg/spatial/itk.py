@@ -23,14 +23,6 @@ def from_sitk(image: sitk.Image) -> np.ndarray:
     return data
 
 
-def affine_of(image: sitk.Image) -> np.ndarray:
-    """RAS affine (4, 4) in mm of a SimpleITK image's grid."""
-    lps = np.eye(4)
-    lps[:3, :3] = np.array(image.GetDirection()).reshape(3, 3) * image.GetSpacing()
-    lps[:3, 3] = image.GetOrigin()
-    return LPS @ lps
-
-
 def shrink_factors(image: sitk.Image, target_mm: float) -> list[int]:
     """Shrink factors per axis so that the spacing comes near `target_mm`, however thick the slices are."""
     return [max(1, round(target_mm / spacing)) for spacing in image.GetSpacing()]

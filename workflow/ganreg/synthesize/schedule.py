@@ -41,11 +41,6 @@ def _length(stage: Stage) -> int:
     return stage.fade_in + stage.steady
 
 
-def total(stages: Sequence[Stage]) -> int:
-    """Images that all stages see."""
-    return sum(_length(stage) for stage in stages)
-
-
 def position(images: int, stages: Sequence[Stage]) -> tuple[int, float]:
     """Stage (from 0) and fade-in `alpha` after so many images.
 
