@@ -53,3 +53,31 @@ def test_a_registered_pair_is_warped_labels_and_image_alike(tmp_path):
 def test_a_method_that_is_no_tool_is_one_line(tmp_path):
     with pytest.raises(ganreg.InputError, match=r"expected one of the tools, initial, syn_msq.*, found unet_none"):
         ganreg.register_pair(tmp_path / "a.nii.gz", tmp_path / "b.nii.gz", tmp_path / "c.nii.gz", "unet_none")
+
+
+def test_images_that_do_not_go_together_are_one_line(tmp_path):
+    image, mask = nib.Nifti1Image(np.ones((4, 4, 4)), np.eye(4)), np.ones((4, 4, 5), np.int32)
+    with pytest.raises(ganreg.InputError, match=r"mask: expected \(4, 4, 4\), .*, found \(4, 4, 5\)"):
+        ganreg.preprocess_image(image, mask, image, spacing=1, shape=(16, 16, 16))
+    paths = [tmp_path / f"{name}.nii.gz" for name in ("fixed", "moving", "warp")]
+    for path, affine in zip(paths, (np.eye(4), np.diag([2, 2, 2, 1])), strict=False):
+        io.save(path, np.indices((8, 8, 8))[0], affine)
+    with pytest.raises(ganreg.InputError, match=r"moving\.nii\.gz: expected the affine of .*fixed"):
+        ganreg.register_pair(*paths)
+    with pytest.raises(ganreg.InputError, match=r"nothing\.nii\.gz: "):
+        ganreg.register_pair(tmp_path / "nothing.nii.gz", *paths[1:])
+
+
+def test_a_mask_of_numbers_is_a_mask():
+    rng = np.random.default_rng(1)
+    places = np.indices((20, 24, 20)) - np.array([9.5, 11.5, 9.5])[:, None, None, None]
+    inside = np.sqrt((places**2).sum(axis=0)) < 9
+    brain = nib.Nifti1Image(
+        np.where(inside, 100 + 20 * (places[0] > 0) + rng.normal(size=inside.shape), 0).astype(np.float32),
+        np.diag([4.0, 4, 4, 1]),
+    )
+    results = [
+        np.asarray(ganreg.preprocess_image(brain, mask, brain, spacing=8, shape=(16, 16, 16)).dataobj)
+        for mask in (inside, 7 * inside.astype(np.int32))
+    ]
+    np.testing.assert_array_equal(*results)
