@@ -90,7 +90,7 @@ def test_heads_without_masks_and_labels_get_both_and_the_tables_say_so(ixi, tmp_
     ("more", "message"),
     [
         ({"subjects": [*SUBJECTS, "IXI999"]}, "sub-IXI999_T1w.nii.gz: expected a file of sub-IXI999, found none"),
-        ({"root": "nowhere"}, "nowhere: expected a BIDS folder (bids.root), found none"),
+        ({"root": "nowhere"}, "nowhere: expected a BIDS folder, found none"),
         ({"subjects": [], "image": "sub-{subject}/func/{subject}_{modality}.nii"}, "expected subjects with"),
     ],
 )

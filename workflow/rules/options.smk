@@ -28,7 +28,8 @@ def alignment_options(wildcards):
         {
             "reference": chosen.reference,
             "others": chosen.modalities[wildcards.subject][1:],
-            "mask_source": chosen.mask_source,
+            # an extracted mask is a mask, once it is there
+            "mask_source": {"extraction": "mask"}.get(chosen.mask_source, chosen.mask_source),
             # simulated images are of one head; of others' the modalities may be of two. Parts of heads cannot tell.
             "check_same_head": not chosen.simulated and not chosen.description.partial,
         }
