@@ -189,6 +189,8 @@ def test_a_training_run_that_got_a_test_subject_is_refused(finished, tmp_path):
     other, stand_in = fold["test"][0], fold["train"][0]
     anat = "results/smoke/preprocess/sub-{0}/anat/sub-{0}_desc-preproc_T1w.nii.gz"
     shutil.copyfile(folder / anat.format(other), folder / anat.format(stand_in))
+    # by this file Snakemake tells how old a folder is
+    (folder / "results" / "smoke" / "preprocess" / f"sub-{stand_in}" / ".snakemake_timestamp").touch()
     target = "results/smoke/metrics/methods/unet_none_pairs.csv"
     result = snakemake(folder, "--configfile", SMOKE, "--show-failed-logs", "--", target)
     assert result.returncode != 0

@@ -43,7 +43,7 @@ def test_what_a_failed_job_said_is_shown_though_rules_are_quiet(tmp_path):
     assert [line.split(":")[0] for line in lines] == [
         f"results/logs/get_{name}.log" for name in ("dicom", "ixi", "rire")
     ]
-    assert lines[0].endswith("dicom: expected a folder with a folder for each subject (dicom.root), found None")
+    assert lines[0].endswith("dicom: expected a folder with a folder for each subject, found None")
     assert lines[1].endswith(
         "error: ixi: expected the license to be accepted (accept_licence: true): CC BY-SA 3.0 "
         "(https://creativecommons.org/licenses/by-sa/3.0/); cite: IXI data set, "

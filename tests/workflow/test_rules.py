@@ -33,7 +33,8 @@ class Read:
         found = SCRIPT.search(rule.shellcmd)[1]
         self.script = self.params["script"] if found == "{params.script}" else found
         self.environment = re.search(r"envs/(\w+)\.yaml$", str(rule.conda_env))[1]
-        self.group = rule.group
+        # `rule.group` is what it is on a cluster alone
+        self.group = rule._group
         self.gpu = rule.resources["gpu"].value if "gpu" in rule.resources else None
         self._threads = rule.resources["_cores"]
         chosen = rule.wildcard_constraints.get("method", "")

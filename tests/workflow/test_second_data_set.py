@@ -67,4 +67,4 @@ def test_patients_that_were_not_fetched_are_one_line(tmp_path):
     assert result.returncode != 0
     (line,) = [line for line in result.stderr.splitlines() if "participants.tsv" in line]
     expected = "data/rire: expected participants.tsv, the last file of a complete download, found none"
-    assert line == f"error: {expected}"
+    assert line == f"error: {expected} (`make data DATA=rire`)"
