@@ -68,3 +68,13 @@ def test_patients_that_were_not_fetched_are_one_line(tmp_path):
     (line,) = [line for line in result.stderr.splitlines() if "participants.tsv" in line]
     expected = "data/rire: expected participants.tsv, the last file of a complete download, found none"
     assert line == f"error: {expected} (`make data DATA=rire`)"
+
+
+def test_a_second_data_set_has_the_start_though_the_main_one_has_not(tmp_path):
+    folder = copy_project(tmp_path)
+    content = {"registration": {"methods": ["unet_none"], "reference_method": "unet_none"}}
+    content |= {"external": {"methods": ["unet_none"]}, "robustness": {"methods": []}}
+    (folder / "overlay.yaml").write_text(yaml.safe_dump(content))
+    rules = {rule for rule, _ in planned_jobs(folder, SMOKE, "overlay.yaml")}
+    assert {"external/register_initial", "external/register_unet", "register_unet"} <= rules
+    assert "register_initial" not in rules

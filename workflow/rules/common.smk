@@ -107,7 +107,7 @@ SMALLER = [
 
 # the methods of the other sets of subjects
 ROBUST = [method for method in CONFIG.robustness.methods if method in IDS]
-EXTERNAL_METHODS = ["initial", *(method for method in CONFIG.external.methods if method in IDS)]
+EXTERNAL_METHODS = list(dict.fromkeys(["initial", *(method for method in CONFIG.external.methods if method in IDS)]))
 
 FOLDS = range(1, CONFIG.split.folds + 1)
 # pairs of each fold, by set: at most so many

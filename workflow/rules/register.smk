@@ -17,7 +17,10 @@ for tool in methods.TOOLS:
         benchmark:
             f"<benchmarks>/register_{tool.id}/{{set}}fold{{fold}}_{{method}}_batch{{batch}}.jsonl"
         wildcard_constraints:
-            method=any_of(each.id for each in METHODS if each.tool is tool),
+            # a second data set has the start, whether or not the main one has
+            method=any_of(
+                each for each in dict.fromkeys([*IDS, *EXTERNAL_METHODS]) if methods.METHODS[each].tool is tool
+            ),
         conda:
             f"../../envs/{tool.environment}.yaml"
         threads: threads_of
