@@ -1,4 +1,4 @@
-"""Seconds and peak memory of registering one pair: classical programs, MONAI's VoxelMorph, and the registration U-Net.
+"""Seconds and peak memory of registering one pair: classical programs, MONAI's VoxelMorph, and this project's networks.
 
     .venv/bin/python benchmarks/registration_speed.py
 
@@ -6,10 +6,11 @@ The pair is the ICBM-152 T1w average and a deformed copy of the T2w average, on 
 presets/bench.yaml. Each line is measured in a process of its own, so that peak memory, libraries included, is its own:
 `--repeats` times, or once if it takes more than a minute; the median counts. cpu_seconds are of all threads: where
 they fall far short of the seconds times the threads, the machine had other work. Programs go from files to a transform
-file, uncompressed; networks from two tensors to displacement and warped image; unet_files goes the programs' way.
+file, uncompressed; networks from two tensors to displacement and warped image; *_files goes the programs' way.
 Networks have random weights, on which speed does not depend. SyN and NiftyReg have the settings of the grid's preset,
-the others those of the configuration without a preset; at 1 mm the U-Net reads halved images (`unet.halvings`);
-unet_unmirrored does without `unet.mirrored`, unet_one_way without `unet.symmetric`, too. Greedy has one thread.
+the others those of the configuration without a preset; at 1 mm the unrolled network reads halved images
+(`unrolled.halvings`); unrolled_unmirrored does without `unrolled.mirrored`, unrolled_one_direction without
+`unrolled.symmetric`, too. Greedy has one thread.
 """
 
 import argparse
@@ -37,8 +38,8 @@ from ganreg.learn import devices, training
 from ganreg.learn.checkpoint import save_weights
 from ganreg.learn.inference import trained
 from ganreg.preprocess import resample
-from ganreg.register import batch, learned, networks
-from ganreg.register.settings import Unet
+from ganreg.register import batch, instance, learned, networks
+from ganreg.register.settings import VelocityTraining
 from ganreg.settings import Block
 from ganreg.spatial import deform, itk, warp
 from ganreg.spatial.settings import Deformation
@@ -101,33 +102,33 @@ def monai_voxelmorph(folder: Path) -> Callable[[], None]:
     return run
 
 
-def with_weights(settings: Unet, folder: Path) -> Path:
-    """A file of random weights of the U-Net."""
+def with_weights(settings: VelocityTraining, folder: Path) -> Path:
+    """A file of random weights of a network."""
     torch.manual_seed(0)
-    path = folder / "unet.pt"
+    path = folder / "network.pt"
     save_weights(path, networks.build(settings).state_dict())
     return path
 
 
-def unet(settings: Unet, folder: Path) -> Callable[[], None]:
-    """The U-Net: matching costs, velocity, integration, up-sampling, warping."""
-    network = trained(networks.build(settings), with_weights(settings, folder), settings)
+def network(settings: VelocityTraining, folder: Path) -> Callable[[], None]:
+    """A network: velocity, integration, up-sampling, warping."""
+    register = trained(networks.build(settings), with_weights(settings, folder), settings)
     fixed, moving = read(folder, "fixed", "moving")
 
     def run():
         with torch.no_grad():
-            warp.warp(moving, network(fixed, moving))
+            warp.warp(moving, register(fixed, moving))
 
     return run
 
 
-def unet_files(settings: Unet, folder: Path) -> Callable[[], None]:
-    """The U-Net from files to a transform file."""
+def network_files(settings: VelocityTraining, folder: Path) -> Callable[[], None]:
+    """A network from files to a transform file."""
     register = learned.registrar(with_weights(settings, folder), settings)
     return lambda: register(folder / "fixed.nii", folder / "moving.nii", folder / "transform.nii")
 
 
-def unet_samples(settings: Unet, folder: Path) -> Callable[[], None]:
+def dropout_samples(settings: VelocityTraining, folder: Path) -> Callable[[], None]:
     """Mean and variance of the displacement over dropout samples, and the image warped by the mean."""
 
     def sample(model, fixed, moving):
@@ -146,8 +147,8 @@ def unet_samples(settings: Unet, folder: Path) -> Callable[[], None]:
     return lambda: network(*images)
 
 
-def unet_training(settings: Unet, folder: Path) -> Callable[[], None]:
-    """One training step of the U-Net: loss, gradient, optimizers."""
+def training_step(settings: VelocityTraining, folder: Path) -> Callable[[], None]:
+    """One training step: loss, gradient, optimizers."""
     device = devices.choose_device(settings.device)
     precision = devices.choose_precision(settings.precision, device)
     torch.manual_seed(0)
@@ -185,14 +186,19 @@ ROWS = {
     "greedy_nmi": lambda config, folder: from_files(greedy.register, config.greedy_nmi, folder),
     "convexadam_mind": lambda config, folder: from_files(convexadam.register, config.convexadam_mind, folder),
     "monai_voxelmorph": lambda config, folder: monai_voxelmorph(folder),
-    "unet": lambda config, folder: unet(config.unet, folder),
-    "unet_unmirrored": lambda config, folder: unet(changed(config.unet, mirrored=False), folder),
-    "unet_one_way": lambda config, folder: unet(changed(config.unet, symmetric=False, mirrored=False), folder),
-    "unet_files": lambda config, folder: unet_files(config.unet, folder),
-    f"unet_{SAMPLES}_samples": lambda config, folder: unet_samples(config.unet, folder),
-    "unet_training_step": lambda config, folder: unet_training(config.unet, folder),
+    "instance_mind": lambda config, folder: from_files(instance.register, config.instance_mind, folder),
+    "unet": lambda config, folder: network(config.unet, folder),
+    "unet_files": lambda config, folder: network_files(config.unet, folder),
+    f"unet_{SAMPLES}_samples": lambda config, folder: dropout_samples(config.unet, folder),
+    "unet_training_step": lambda config, folder: training_step(config.unet, folder),
+    "unrolled": lambda config, folder: network(config.unrolled, folder),
+    "unrolled_unmirrored": lambda config, folder: network(changed(config.unrolled, mirrored=False), folder),
+    "unrolled_one_direction": lambda config, folder: network(
+        changed(config.unrolled, symmetric=False, mirrored=False), folder
+    ),
+    "unrolled_training_step": lambda config, folder: training_step(config.unrolled, folder),
 }
-OURS = "unet"
+OURS = "unrolled"
 
 
 def configuration(preset: str, threads: int) -> Config:
@@ -203,7 +209,7 @@ def configuration(preset: str, threads: int) -> Config:
             "preprocess": overlaid.preprocess,
             "syn_mi": overlaid.syn_mi,
             "niftyreg_nmi": changed(overlaid.niftyreg_nmi, threads=threads),
-            "unet": changed(config.unet, halvings=HALVINGS[preset]),
+            "unrolled": changed(config.unrolled, halvings=HALVINGS[preset]),
         }
     )
 
@@ -254,7 +260,7 @@ def main() -> None:
                 print(f"{grid} {row}: " + ", ".join(f"{key} {value:.5g}" for key, value in found.items()), flush=True)
     table = pd.DataFrame(lines)
     ours = table[table["row"] == OURS].set_index("grid")["seconds"]
-    table.insert(3, "ratio_to_unet", table["seconds"] / table["grid"].map(ours))
+    table.insert(3, "ratio_to_unrolled", table["seconds"] / table["grid"].map(ours))
     command = " ".join(["benchmarks/registration_speed.py", *sys.argv[1:]])
     said = f"# {command}; {datetime.date.today()}; {args.threads} threads of {os.cpu_count()} cores; {versions}\n"
     io.write_text(args.output, said + table.round(3).to_csv(index=False))

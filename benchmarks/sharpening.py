@@ -2,11 +2,11 @@
 
     .venv/bin/python benchmarks/sharpening.py results/bench --name simulated
 
-The U-Net is trained on the training subjects of the first fold of a run, once on images as they are and once on
-sharpened ones (`filters.sharpened`), with all other settings of presets/bench.yaml; either registers the validation
-pairs in one pass and refined, refinement with and without sharpening. The classical methods register images that were
-sharpened before. Lines are added to the table as they come; a run of other data adds to those that are there. Test
-pairs are not touched.
+The unrolled network is trained on the training subjects of the first fold of a run, once on images as they are and
+once on sharpened ones (`filters.sharpened`), with all other settings of presets/bench.yaml; either registers the
+validation pairs as it is and refined, refinement with and without sharpening. The classical methods register images
+that were sharpened before. Lines are added to the table as they come; a run of other data adds to those that are there.
+Test pairs are not touched.
 """
 
 import argparse
@@ -25,6 +25,7 @@ from ganreg import cli, io
 from ganreg.configuration import load_project
 from ganreg.register import learned
 from ganreg.register.filters import sharpened
+from ganreg.register.recipe import Recipe
 from ganreg.settings import Block
 from ganreg.volumes import labels
 
@@ -62,7 +63,7 @@ def main() -> None:
     task = config.task.model_copy(update={"moving": args.moving})
     folds = io.read_json(args.results / "split" / "folds.json")["folds"][: args.folds]
     structures = pd.read_csv(args.results / "preprocess" / "dseg.tsv", sep="\t")
-    unet = config.unet.model_copy(update={"dice_structures": len([*labels.measured(structures)])})
+    unrolled = config.unrolled.model_copy(update={"dice_structures": len([*labels.measured(structures)])})
     known = {"date": datetime.date.today(), "data": args.name, "task": f"{args.moving} to {task.fixed}"}
     lines = pd.read_csv(args.output).to_dict("records") if args.output.exists() else []
 
@@ -83,18 +84,19 @@ def main() -> None:
             register = partial(register_sharpened, tune_baselines.SEARCH[method][0], config.block(method), amount)
             add(method, None, amount, [register] * len(folds))
     for trained in (0, AMOUNT):
-        settings = unet.model_copy(update={"sharpening": trained})
+        settings = unrolled.model_copy(update={"sharpening": trained})
         with io.scratch() as folder:
             weights = [folder / f"fold{fold['fold']}.pt" for fold in folds]
             for fold, path in zip(folds, weights, strict=True):
+                recipe = Recipe(task=task, known=config.known)
                 learned.train(
-                    "unet_none", settings, fold, task, structures, args.results / "preprocess", path, "sharpening"
+                    "unrolled_none", settings, recipe, fold, structures, args.results / "preprocess", path, "sharpening"
                 )
-            add("unet_none", trained, trained, [learned.registrar(path, settings) for path in weights])
+            add("unrolled_none", trained, trained, [learned.registrar(path, settings) for path in weights])
             for amount in (0, AMOUNT):
                 refinement = config.refinement.model_copy(update={"sharpening": amount})
                 registers = [learned.registrar(path, settings, refinement) for path in weights]
-                add("unet_none_refined", trained, amount, registers)
+                add("unrolled_none_refined", trained, amount, registers)
 
 
 if __name__ == "__main__":

@@ -18,8 +18,11 @@ CONTROLS = {"sample_warped", "sample_random_contrast"}
 DAGAN = {"train_dagan", "sample_dagan"}
 QUALITY = {"measure_samples", "report_samples"}
 UNET = {"train_unet", "register_unet", "plot_losses"}
+PRETRAINED = {"pretrain_unet"}
+UNROLLED = {"train_unrolled", "register_unrolled", "plot_losses"}
 VOXELMORPH = {"train_voxelmorph", "register_voxelmorph", "plot_losses"}
-CLASSICAL = {"register_initial", "register_syn", "register_niftyreg", "register_greedy", "register_convexadam"}
+CLASSICAL = {"register_initial", "register_syn", "register_niftyreg", "register_greedy"}
+CLASSICAL |= {"register_convexadam", "register_instance"}
 UNCERTAINTY = {"sample_transforms", "evaluate_uncertainty", "report_uncertainty", "plot_uncertainty"}
 # from the long tables on
 REPORT = {"collect_metrics", "report_dice", "plot_registration", "plot_comparison", "plot_tables"}
@@ -37,11 +40,13 @@ AFTER_SYN |= {"external/register_syn", *MEASURED_EXTERNAL}
 # pictures of one subject
 AUGMENTED = {"augment_classic", "plot_augmentation"}
 
-REGISTERED = UNET | VOXELMORPH | CLASSICAL | EVALUATION | UNCERTAINTY | ROBUSTNESS | AFTER_UNET_EXTERNAL
+REGISTERED = (
+    PRETRAINED | UNET | UNROLLED | VOXELMORPH | CLASSICAL | EVALUATION | UNCERTAINTY | ROBUSTNESS | AFTER_UNET_EXTERNAL
+)
 AFTER_UNET = UNET | EVALUATION | UNCERTAINTY | ROBUSTNESS - {"degrade_subjects", "robustness/register_syn"}
 AFTER_UNET |= AFTER_UNET_EXTERNAL
 # networks whose weights validation subjects choose, and what follows; the GANs have loops of their own
-TRAINED_BY_THE_LOOP = RDNN | PGAN | QUALITY | VOXELMORPH | AFTER_UNET
+TRAINED_BY_THE_LOOP = RDNN | PGAN | QUALITY | VOXELMORPH | UNROLLED | PRETRAINED | AFTER_UNET
 AFTER_FOLDS = FOLDS | RDNN | PGAN | CONTROLS | DAGAN | QUALITY | REGISTERED
 AFTER_LIST = AUGMENTED | AFTER_FOLDS - FOLDS
 AFTER_COHORT = COHORT | {"plot_cohort"} | PREPROCESSING | AFTER_LIST

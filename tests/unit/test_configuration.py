@@ -85,7 +85,7 @@ def test_runtime_reaches_every_block_that_does_not_differ():
     found = configuration.load({"runtime": {"seed": 7, "threads": 3, "precision": "bfloat16"}, "rdnn": {"seed": 2}})
     assert (found.cohort.seed, found.evaluation.seed, found.rdnn.seed) == (7, 7, 2)
     assert (found.pgan.threads, found.block("niftyreg_nmi").threads) == (3, 3)
-    assert (found.pgan.precision, found.block("unet").precision) == ("bfloat16", "float32")
+    assert (found.pgan.precision, found.block("unrolled").precision) == ("bfloat16", "float32")
     assert found.external.simulated.seed == 101
 
 
@@ -108,12 +108,16 @@ def test_runtime_reaches_every_block_that_does_not_differ():
         ("voxelmorph2.decoder", [8, 8], "voxelmorph2.decoder: expected more stages than the encoder"),
         ("voxelmorph2.encoder", [8] * 5, "voxelmorph2.encoder: expected 4 entries or fewer"),
         ("unet.features", [8] * 5, r"unet: expected features and halvings that leave .*found 5 in all"),
-        ("unet.halvings", 1, r"leave whole voxels of \[48, 48, 48\], 2 at least, found 5 in all"),
+        ("unrolled.halvings", 1, r"leave whole voxels of \[48, 48, 48\], 2 at least, found 5 in all"),
         ("greedy_nmi.metric", "NCC", "greedy_nmi: expected one of .*, found metric"),
         ("convexadam_mind.selected_smooth", 4, "selected_smooth: expected one of 0, 3, 5, found 4"),
         ("robustness.methods", ["syn_cc"], "robustness.methods: expected some of registration.methods, found syn_cc"),
         ("robustness.folds", 6, "robustness.folds: expected at most the 5 folds, found 6"),
-        ("uncertainty.method", "voxelmorph1", "uncertainty.method: expected a U-Net without refinement.*voxelmorph1"),
+        (
+            "uncertainty.method",
+            "voxelmorph1",
+            "uncertainty.method: expected a network of a velocity without refinement.*voxelmorph1",
+        ),
         ("dicom.series", {"T1w": "t1("}, r"dicom.series.T1w: expected a regular expression, found 't1\('"),
         ("rire.series", ["mr_T3"], "rire.series.0: expected one of ct, pet, .*, found 'mr_T3'"),
         ("robustness.noise_sd", [0], "robustness.noise_sd.0: expected more than 0.0, found 0"),

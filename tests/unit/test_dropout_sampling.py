@@ -8,13 +8,13 @@ from ganreg import io
 from ganreg.learn.checkpoint import save_weights
 from ganreg.learn.inference import trained
 from ganreg.register import networks, sampled
-from ganreg.register.settings import Dropout, Unet
+from ganreg.register.settings import Dropout, Unrolled
 from ganreg.register.uncertainty import dropout_alone, maps, sample_transforms
 from ganreg.spatial import transform_file, warp
 from ganreg.volumes import bids
 
 SHAPE = (16, 16, 16)
-SETTINGS = Unet(features=[4, 8], dropout=0.3, integration_steps=3, search=[1], passes=2, device="cpu")
+SETTINGS = Unrolled(features=[4, 8], dropout=0.3, integration_steps=3, search=[1], passes=2, device="cpu")
 DROPOUT = Dropout(samples=4, seed=1)
 PAIRS = [
     {"pair": "sub-02_to_sub-01", "fixed": "01", "moving": "02"},

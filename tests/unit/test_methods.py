@@ -19,11 +19,17 @@ def test_ids_are_unique_and_those_that_results_are_known_by():
         assert len({each.id for each in listed}) == len(listed)
         assert all(each.id.isidentifier() and each.id.islower() for each in listed)
     assert len({method.name for method in METHODS.values()}) == len(METHODS)
-    arms = ["none", "classic", "warped", "random_contrast", "dagan", "pgan", "proposed"]
-    tools = ["initial", "syn_msq", "syn_mi", "syn_cc", "niftyreg_ssd", "niftyreg_nmi", "greedy_nmi", "convexadam_mind"]
+    arms = ["none", "classic", "known", "warped", "random_contrast", "dagan", "pgan", "pgan_post", "proposed"]
+    tools = ["initial", "syn_msq", "syn_mi", "syn_cc", "niftyreg_ssd", "niftyreg_nmi", "greedy_nmi"]
+    tools += ["convexadam_mind", "instance_mind"]
     assert {*tools} <= {method.id for method in METHODS.values() if method.tool}
-    unet = [f"unet_{arm}{refined}" for refined in ("", methods.REFINED) for arm in arms]
-    assert {"voxelmorph1", "voxelmorph2", *unet} <= {method.id for method in NETWORK_METHODS}
+    networks = [
+        f"{network}_{arm}{refined}"
+        for network in ("unet", "unrolled")
+        for refined in ("", methods.REFINED)
+        for arm in arms
+    ]
+    assert {"voxelmorph1", "voxelmorph2", *networks} <= {method.id for method in NETWORK_METHODS}
 
 
 @pytest.mark.parametrize("method", NETWORK_METHODS, ids=lambda method: method.id)
@@ -50,7 +56,9 @@ def test_a_contrast_is_of_one_thing(more, less):
         # what the arm adds, all of it
         assert more.arm is not less.arm
     else:
-        assert (more.arm.classic != less.arm.classic) + (more.arm.samples != less.arm.samples) == 1 or (
+        # what is done to the real pairs, and what is added, in what state
+        treatments = [(arm.classic, (arm.samples, arm.post_processing)) for arm in (more.arm, less.arm)]
+        assert sum(one != other for one, other in zip(*treatments, strict=True)) == 1 or (
             # the paper's method against its rivals: one augmentation in the place of another
             more.arm.id == "proposed" and less.arm.samples not in (None, more.arm.samples)
         )

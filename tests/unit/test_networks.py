@@ -4,11 +4,14 @@ import pytest
 import torch
 
 from ganreg.learn import training
-from ganreg.register import matching, methods, mind, networks, unet
+from ganreg.register import matching, methods, mind, networks, unrolled
 from ganreg.register.filters import sharpened
-from ganreg.register.layers import Convolution
+from ganreg.register.layers import Convolution, centered
+from ganreg.volumes.normalize import SHIFT
 
 SETTINGS = {network.id: network.settings for network in methods.NETWORKS}
+# nothing drawn but directions, and one evaluation
+SINGLE = {"unet": {"dropout": 0.0}, "unrolled": {"dropout": 0.0, "training_passes": 1}}
 
 
 def changed(name, **values):
@@ -25,7 +28,7 @@ def test_voxelmorph_has_the_published_number_of_parameters(name, expected):
     assert parameters(networks.build(SETTINGS[name])) == expected
 
 
-@pytest.mark.parametrize("name", ["voxelmorph1", "unet"])
+@pytest.mark.parametrize("name", ["voxelmorph1", "unet", "unrolled"])
 def test_adam_keeps_the_last_convolution(name):
     model = networks.build(SETTINGS[name])
     adam, _ = training.optimizers(model, SETTINGS[name])
@@ -34,13 +37,39 @@ def test_adam_keeps_the_last_convolution(name):
     assert kernels == ["flow.weight"]
 
 
-@pytest.mark.parametrize("name", ["voxelmorph1", "unet"])
+@pytest.mark.parametrize("name", ["voxelmorph1", "unet", "unrolled"])
 def test_training_starts_near_the_identity_on_the_image_grid(name):
     torch.manual_seed(0)
     model = networks.build(SETTINGS[name]).eval()
     displacement = model(*(torch.randn(1, 1, 32, 48, 16) for _ in range(2)))
     assert displacement.shape == (1, 3, 32, 48, 16)
     assert 0 < displacement.abs().max() < 0.3
+
+
+def test_the_unet_reads_two_centered_images_once(pair):
+    model, read = networks.build(SETTINGS["unet"]).eval(), []
+    model.body.register_forward_hook(lambda layer, inputs, output: read.append(inputs[0]))
+    velocity = model.velocity(*pair)
+    assert velocity.shape == (1, 3, 16, 16, 16)
+    assert len(read) == 1
+    for image, channel in zip(pair, read[0][0], strict=True):
+        inside = image[0, 0] > 0
+        torch.testing.assert_close(channel[inside], image[0, 0][inside] - SHIFT)
+        assert (channel[~inside] == 0).all()
+
+
+@pytest.mark.parametrize("name", ["voxelmorph1", "unet"])
+def test_contrast_reaches_the_networks_that_read_images(pair, name):
+    torch.manual_seed(0)
+    model = networks.build(changed(name, **SINGLE.get(name, {}))).eval()
+    torch.nn.init.normal_(model.flow.weight, std=0.05)
+    inverted = torch.where(pair[1] > 0, 2 * SHIFT - pair[1], 0)
+    assert not torch.allclose(model(*pair), model(pair[0], inverted), rtol=1e-2, atol=1e-2)
+
+
+def test_a_centered_image_has_the_background_of_its_mean():
+    image = torch.tensor([0.0, SHIFT - 1, SHIFT, SHIFT + 2])
+    assert centered(image).tolist() == [0, -1, 0, 2]
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
@@ -50,7 +79,7 @@ def test_a_pass_reads_where_to_go_and_that_it_has_arrived(axis):
     moving = 4 + torch.nn.functional.interpolate(coarse, size=(32, 32, 32), mode="trilinear")
     # the contrast is inverted; fixed(x) is moving(x + 2): two voxels of the image grid, one of the velocity's
     fixed = 8 - moving.roll(-2, dims=2 + axis)
-    model = networks.build(SETTINGS["unet"])
+    model = networks.build(SETTINGS["unrolled"])
     velocity = torch.zeros(1, 3, 16, 16, 16)
     inside = (..., *(slice(4, -4) for _ in range(3)))
     matches = model._matches_of(fixed, moving)
@@ -66,10 +95,10 @@ def test_a_pass_reads_where_to_go_and_that_it_has_arrived(axis):
     assert tried[arrived[:-6].argmin()] == (0, 0, 0)
 
 
-def test_the_unet_finds_matches_in_sharpened_images():
+def test_the_unrolled_network_finds_matches_in_sharpened_images():
     # bright enough to stay above 0, where the brain is, when sharpened
     images = [60 + torch.randn(1, 1, 32, 32, 32, generator=torch.Generator().manual_seed(seed)) for seed in (0, 1)]
-    plain, sharpening = (networks.build(changed("unet", sharpening=amount)) for amount in (0, 3))
+    plain, sharpening = (networks.build(changed("unrolled", sharpening=amount)) for amount in (0, 3))
     velocity = torch.zeros(1, 3, 16, 16, 16)
     found = sharpening._matches_of(*images)(velocity)
     torch.testing.assert_close(found, plain._matches_of(*(sharpened(each, 3) for each in images))(velocity))
@@ -87,9 +116,9 @@ def pair():
 
 
 def moving_model(**values):
-    """A U-Net without dropout that moves voxels, which an untrained one hardly does; always with the same weights."""
+    """An unrolled network that moves voxels, which an untrained one hardly does; always with the same weights."""
     torch.manual_seed(0)
-    model = networks.build(changed("unet", dropout=0.0, **values)).eval()
+    model = networks.build(changed("unrolled", dropout=0.0, **values)).eval()
     torch.nn.init.normal_(model.flow.weight, std=0.05)
     return model
 
@@ -143,7 +172,7 @@ def test_costs_in_the_brain_do_not_know_of_the_box_around_it():
     fixed, moving = torch.zeros(1, 1, 48, 48, 48), 4 + torch.randn(1, 1, 48, 48, 48)
     brain = (..., slice(19, 30), slice(16, 33), slice(18, 29))
     fixed[brain] = 4 + torch.randn(1, 1, 11, 17, 11)
-    model = networks.build(SETTINGS["unet"])
+    model = networks.build(SETTINGS["unrolled"])
     costs = model._matches_of(fixed, moving)(torch.zeros(1, 3, 24, 24, 24))[:, :-6]
     whole = matching.cost_volume(mind.descriptors(fixed), mind.descriptors(moving), model.settings.search)
     brain = (fixed > 0)[..., ::2, ::2, ::2].expand_as(whole)
@@ -154,7 +183,7 @@ def test_costs_in_the_brain_do_not_know_of_the_box_around_it():
 @pytest.mark.parametrize("axis", [2, 3, 4])
 def test_halved_images_stay_where_they_are_corner_to_corner(axis):
     ramp = torch.arange(64.0).view([-1 if each == axis else 1 for each in range(5)]).expand(1, 1, 64, 64, 64)
-    found = unet._halved(ramp).movedim(axis, -1)
+    found = unrolled._halved(ramp).movedim(axis, -1)
     assert found.shape == (1, 1, 32, 32, 32)
     # at the edges the mean of neighbors takes the edge twice
     torch.testing.assert_close(found[..., 1:-1], torch.linspace(0, 63, 32)[1:-1].expand_as(found[..., 1:-1]))
@@ -162,7 +191,7 @@ def test_halved_images_stay_where_they_are_corner_to_corner(axis):
 
 @pytest.mark.parametrize("halvings", [0, 1])
 def test_a_constant_velocity_moves_the_image_as_far_whatever_grid_it_is_on(halvings):
-    model = networks.build(changed("unet", halvings=halvings))
+    model = networks.build(changed("unrolled", halvings=halvings))
     velocity = model.velocity(*(4 + torch.randn(1, 1, 64, 64, 32) for _ in range(2)))
     shape = [size // 2 ** (1 + halvings) for size in (64, 64, 32)]
     assert list(velocity.shape[2:]) == shape
@@ -174,8 +203,7 @@ def test_a_constant_velocity_moves_the_image_as_far_whatever_grid_it_is_on(halvi
 @pytest.mark.parametrize(("dropout", "differ"), [(0.3, True), (0.0, False)])
 def test_dropout_makes_samples_differ_in_training_only(dropout, differ):
     torch.manual_seed(0)
-    # a direction is not drawn: nothing else is random
-    model = networks.build(changed("unet", dropout=dropout, symmetric=False))
+    model = networks.build(changed("unet", dropout=dropout))
     images = [torch.randn(1, 1, 32, 32, 32) for _ in range(2)]
     model.train()
     assert (model(*images) != model(*images)).any() == differ
@@ -183,7 +211,7 @@ def test_dropout_makes_samples_differ_in_training_only(dropout, differ):
     torch.testing.assert_close(model(*images), model(*images), atol=0, rtol=0)
 
 
-@pytest.mark.parametrize("name", ["voxelmorph1", "unet"])
+@pytest.mark.parametrize("name", ["voxelmorph1", "unet", "unrolled"])
 def test_the_last_layer_is_not_rounded_by_autocast(name):
     torch.manual_seed(0)
     model = networks.build(SETTINGS[name]).eval()
@@ -213,11 +241,11 @@ def test_bfloat16_gradients_of_a_layer_are_those_of_float32_but_for_rounding(siz
         assert (exact - rounded).norm() <= (0.01 if size > 2 else 0) * exact.norm()
 
 
-@pytest.mark.parametrize("name", ["voxelmorph1", "unet"])
+@pytest.mark.parametrize("name", ["voxelmorph1", "unet", "unrolled"])
 def test_bfloat16_gradients_point_where_those_of_float32_do(name):
     torch.manual_seed(0)
     # of noise every further pass would make more of the rounding
-    model = networks.build(changed(name, **({"dropout": 0.0, "training_passes": 1} if name == "unet" else {})))
+    model = networks.build(changed(name, **SINGLE.get(name, {})))
     torch.nn.init.normal_(model.flow.weight, std=0.1)
     images = [torch.randn(1, 1, 32, 32, 32) for _ in range(2)]
     gradients = []

@@ -1,6 +1,7 @@
 """The scripts that train networks and register pairs, on subjects of a few voxels."""
 
 import importlib.util
+import itertools
 import json
 import re
 
@@ -14,7 +15,8 @@ from ganreg.errors import InputError
 from ganreg.preprocess.settings import Augmentation
 from ganreg.register import learned
 from ganreg.register.cost import COST_FILE
-from ganreg.register.settings import Refinement, Unet, Voxelmorph
+from ganreg.register.recipe import Recipe
+from ganreg.register.settings import KnownDeformation, Refinement, Unet, Voxelmorph
 from ganreg.settings import canonical
 from ganreg.spatial import transform_file
 from ganreg.split.folds import make_folds
@@ -25,7 +27,7 @@ from ganreg.volumes.labels import REST
 
 SHAPE, AFFINE = (16, 16, 16), np.diag([4.0, 4, 4, 1])
 SUBJECTS = ["01", "02", "03", "04", "05", "06"]
-UNET = Unet(features=[4, 8], search=[1], steps=4, validate_every=2, dice_structures=2, device="cpu")
+UNET = Unet(features=[4, 8], steps=4, pretraining=2, validate_every=2, dice_structures=2, device="cpu")
 IMAGES = {"fixed": "T1w", "moving": "T2w"}
 
 
@@ -74,13 +76,13 @@ def run(study, root):
 def train(study, run):
     """A function that trains a U-Net, and returns its history and its manifest."""
 
-    def train_network(method, augmentation=None, synthetic=None, **samples):
+    def train_network(method, paths=None, **changed):
         outputs = {"weights": f"{method}.pt", "history": f"{method}.jsonl", "manifest": f"{method}.json"}
-        options = {"settings": UNET, "task": Task(), "augmentation": augmentation, "synthetic": synthetic}
-        paths = {key: study / name for key, name in outputs.items()}
-        run("train_network", options, method=method, structures=study / "dseg.tsv", **paths, **samples)
-        history = [json.loads(line) for line in paths["history"].read_text().splitlines()]
-        return history, io.read_json(paths["manifest"])
+        options = {"settings": UNET, "recipe": Recipe(task=Task(), known=KnownDeformation(), **changed)}
+        files = {key: study / name for key, name in outputs.items()}
+        run("train_network", options, method=method, structures=study / "dseg.tsv", **files, **(paths or {}))
+        history = [json.loads(line) for line in files["history"].read_text().splitlines()]
+        return history, io.read_json(files["manifest"])
 
     return train_network
 
@@ -105,17 +107,34 @@ def test_a_network_is_trained_on_the_training_subjects_of_its_fold(train, study)
 
 
 def test_an_arm_adds_its_synthetic_subjects_and_its_augmentation(train, study):
-    samples = {"samples": study / "pgan", "samples_manifest": study / "pgan.json"}
-    _, manifest = train("unet_proposed", Augmentation(), Synthetic(share=1, subjects=2), **samples)
-    fold = io.read_json(study / "folds.json")["folds"][0]
-    pairs = {*fold["validation"], *(pair["moving"] for pair in fold["validation_pairs"])}
-    assert opened_subjects(manifest) == {"pgan1", "pgan2"} | pairs
+    samples = {"samples": study / "pgan", "origins": study / "pgan.json"}
+    augmentation, synthetic = Augmentation(), Synthetic(subjects=2)
+    _, manifest = train("unet_pgan", samples, synthetic=synthetic)
+    assert {"pgan1", "pgan2"} <= opened_subjects(manifest)
+    assert "pgan3" not in opened_subjects(manifest)
     assert manifest["opened"]["seen by the GAN"] == "hash"
-    train("unet_pgan", None, Synthetic(share=1, subjects=2), **samples)
-    plain, augmented = (
-        torch.load(study / f"{name}.pt", weights_only=True)["flow.weight"] for name in ("unet_pgan", "unet_proposed")
+    train("unet_pgan_post", samples, synthetic=synthetic, post_processing=augmentation)
+    train("both", samples, synthetic=synthetic, post_processing=augmentation, augmentation=augmentation)
+    train("moved", samples, synthetic=synthetic.model_copy(update={"supervision": "both"}))
+    found = [
+        torch.load(study / f"{name}.pt", weights_only=True)["flow.weight"]
+        for name in ("unet_pgan", "unet_pgan_post", "both", "moved")
+    ]
+    assert not any((one == other).all() for one, other in itertools.combinations(found, 2))
+
+
+def test_arms_start_from_the_network_that_pretraining_left(train, study):
+    history, manifest = train("unet_pretrained", pretraining=True)
+    assert [line["step"] for line in history] == [2]
+    fold = io.read_json(study / "folds.json")["folds"][0]
+    assert opened_subjects(manifest) <= {*fold["train"], *fold["validation"]}
+    start = {"start": study / "unet_pretrained.pt", "origins": study / "unet_pretrained.json"}
+    train("unet_none")
+    train("started", start)
+    plain, started = (
+        torch.load(study / f"{name}.pt", weights_only=True)["flow.weight"] for name in ("unet_none", "started")
     )
-    assert (plain != augmented).any()
+    assert (plain != started).any()
 
 
 @pytest.mark.parametrize("refinement", [None, Refinement(steps=2)])
@@ -157,7 +176,7 @@ def test_a_tool_registers_the_pairs_of_a_batch(run, study):
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"tool": "os"}, "argument --tool: expected a module of ganreg.tools, found os"),
+        ({"tool": "os"}, "argument --tool: expected a module of ganreg, found os"),
         ({"settings": {"metric": "NCC"}}, "argument --options: settings.metric: Extra inputs are not permitted"),
     ],
 )

@@ -6,13 +6,15 @@ import torch
 from ganreg.errors import InputError
 from ganreg.learn.checkpoint import save_weights
 from ganreg.learn.inference import trained
-from ganreg.register import dataset, learned, losses, mind
+from ganreg.register import learned, losses, mind
 from ganreg.register.filters import sharpened
-from ganreg.register.settings import RegistrationTraining
+from ganreg.register.recipe import Recipe
+from ganreg.register.settings import KnownDeformation, RegistrationTraining
 from ganreg.segment.losses import soft_dice_loss
 from ganreg.spatial import warp
 from ganreg.spatial.box import brain_box
 from ganreg.split.settings import Task
+from ganreg.synthesize.settings import Synthetic
 
 ON_CPU = RegistrationTraining(device="cpu", precision="float32")
 
@@ -57,25 +59,63 @@ def test_the_loss_in_the_brains_box_is_that_of_the_whole_grid():
         + 2 * soft_dice_loss(memberships[0][box], memberships[1][box])
     )
     torch.testing.assert_close(found, expected)
+    # where the displacement is known its error is added, or, without labels, is all there is
+    error = (((displacement - 1) ** 2) * mask).sum() / (3 * mask.sum())
+    batch["displacement"] = torch.ones(1, 3, 20, 20, 20)
+    settings = settings.model_copy(update={"known": 0.5})
+    found, _ = learned.loss_function(settings, 2)(Given().eval(), batch)
+    torch.testing.assert_close(found, expected + 0.5 * error)
+    unlabeled = {key: value for key, value in batch.items() if "labels" not in key}
+    found, _ = learned.loss_function(settings, 2)(Given().eval(), unlabeled)
+    torch.testing.assert_close(found, 0.5 * error)
 
 
-def test_synthetic_pairs_take_their_share_and_never_mix_with_real_ones():
-    real, synthetic = ["01", "02", "03"], ["pgan0001", "pgan0002"]
-    pairs = dataset.training_pairs(Task(), real, 400, 1, synthetic, 0.25)
-    kinds = [{subject in synthetic for subject in pair} for pair in pairs]
-    assert all(len(kind) == 1 for kind in kinds)
-    assert 70 < sum(kind == {True} for kind in kinds) < 130
-    assert all(moving != fixed for moving, fixed in pairs)
-    assert not any({*pair} & {*synthetic} for pair in dataset.training_pairs(Task(), real, 50, 1))
+REAL, SYNTHETIC = ["01", "02", "03"], ["pgan0001", "pgan0002"]
 
 
-@pytest.mark.parametrize(
-    ("real", "synthetic", "share", "message"),
-    [(["01"], [], 0, "at least 2 subjects"), (["01", "02"], ["pgan0001"], 0.5, "at least 2 synthetic subjects")],
-)
-def test_one_subject_makes_no_pair(real, synthetic, share, message):
-    with pytest.raises(InputError, match=f"{message} for inter_subject, found 1"):
-        dataset.training_pairs(Task(), real, 10, 1, synthetic, share)
+def steps_of(synthetic=None, pool=SYNTHETIC, **changed):
+    settings = RegistrationTraining(steps=40, pretraining=6)
+    recipe = Recipe(task=Task(), known=KnownDeformation(), synthetic=synthetic, **changed)
+    return learned.training_steps(settings, recipe, REAL, pool)
+
+
+def test_all_arms_take_the_same_real_steps_in_the_same_order():
+    alone = steps_of()
+    assert [step.number for step in alone] == [*range(40)]
+    assert not any(step.added for step in alone)
+    for synthetic in (Synthetic(per_real=0.5), Synthetic(per_real=2), Synthetic(supervision="displacement")):
+        steps = steps_of(synthetic)
+        assert [step for step in steps if not step.added] == alone
+        added = [step for step in steps if step.added]
+        assert [step.number for step in added] == [*range(round(40 * synthetic.per_real))]
+        assert {step.moving for step in added} | {step.fixed for step in added} == {*SYNTHETIC}
+        one = synthetic.supervision == "displacement"
+        assert all((step.moving == step.fixed) == one for step in added)
+        # spread evenly: half of them in the first half
+        half = steps[: len(steps) // 2]
+        assert abs(sum(step.added for step in half) - len(added) / 2) <= 1
+
+
+def test_what_is_added_does_not_depend_on_whose_samples_they_are():
+    first, second = (steps_of(Synthetic(), [f"{kind}0001", f"{kind}0002"]) for kind in ("pgan", "warped"))
+    assert [(step.moving[-1], step.fixed[-1]) for step in first if step.added] == [
+        (step.moving[-1], step.fixed[-1]) for step in second if step.added
+    ]
+
+
+def test_without_samples_real_subjects_are_what_is_added_and_pretraining_takes_nothing_else():
+    known = [step for step in steps_of(Synthetic(supervision="displacement"), []) if step.added]
+    assert {step.moving for step in known} == {*REAL}
+    before = steps_of(pretraining=True)
+    assert len(before) == 6
+    assert all(step.added and step.moving == step.fixed for step in before)
+
+
+@pytest.mark.parametrize(("real", "pool"), [(["01"], SYNTHETIC), (REAL, ["pgan0001"])])
+def test_one_subject_makes_no_pair(real, pool):
+    recipe = Recipe(task=Task(), known=KnownDeformation(), synthetic=Synthetic())
+    with pytest.raises(InputError, match="at least 2 subjects for inter_subject, found 1"):
+        learned.training_steps(RegistrationTraining(), recipe, real, pool)
 
 
 def test_trained_weights_are_applied_and_damaged_ones_are_one_line(tmp_path):

@@ -110,7 +110,14 @@ def test_cuda_asked_for_and_not_there_is_one_line():
 
 
 @pytest.mark.parametrize(
-    ("losses", "falling"), [([9, 5, 3, 2, 1.9, 1.8, 1.7, 1.6, 1.5, 1.4], True), ([9, 5, 3, 2, 2, 2, 2, 2, 2, 2], False)]
+    ("scores", "gain"),
+    [([0.5, 0.6, 0.63, 0.65], 0.05), ([0.5, 0.6, 0.59, 0.601], 0.001), ([0.6, 0.5, 0.5, 0.5], 0.0)],
 )
-def test_under_training_is_seen_in_the_second_half(losses, falling):
-    assert training.still_falling([{"validation_loss": loss} for loss in losses]) is falling
+def test_under_training_is_seen_in_the_second_half(scores, gain):
+    history = [{"step": 10 * (k + 1), "validation_dice": score} for k, score in enumerate(scores)]
+    assert training.late_gain(history) == pytest.approx(gain)
+    assert training.under_trained(history) is (gain > 0.005)
+
+
+def test_a_training_that_was_measured_at_its_end_alone_cannot_be_called_flat():
+    assert training.under_trained([{"step": 10, "validation_dice": 0.5}])

@@ -12,7 +12,7 @@ from scipy.spatial.transform import Rotation
 from ganreg import io
 from ganreg.errors import InputError
 from ganreg.register import learned, networks
-from ganreg.register.settings import Unet, Voxelmorph
+from ganreg.register.settings import Unet, Unrolled, VelocityTraining, Voxelmorph
 from ganreg.spatial import transform_file, warp
 from ganreg.spatial.points import displacement_on
 from ganreg.tools import ants as ants_syn
@@ -27,7 +27,8 @@ CONVEXADAM = convexadam.Convexadam(mind_d=1, disp_hw=2, selected_niter=30, lambd
 TOOLS = {"syn": (ants_syn, SYN), "niftyreg": (niftyreg, NIFTYREG), "greedy": (greedy, GREEDY)}
 TOOLS |= {"convexadam": (convexadam, CONVEXADAM)}
 NETWORKS = {
-    "unet": Unet(
+    "unet": Unet(features=[4, 4], dropout=0, integration_steps=3, device="cpu"),
+    "unrolled": Unrolled(
         features=[4, 4], dropout=0, integration_steps=3, search=[1], passes=1, symmetric=False, mirrored=False,
         device="cpu",
     ),
@@ -70,7 +71,7 @@ def network_weights(folder, settings):
     model = networks.build(settings)
     torch.nn.init.zeros_(model.flow.weight)
     # the U-Net's velocity is in voxels of the half grid
-    half = [(size // 2 - 1) / (size - 1) for size in SHAPE] if isinstance(settings, Unet) else [1, 1, 1]
+    half = [(size // 2 - 1) / (size - 1) for size in SHAPE] if isinstance(settings, VelocityTraining) else [1, 1, 1]
     model.flow.bias.data[:] = torch.tensor(SHIFT_VOXELS * half)
     torch.save(model.state_dict(), folder / "weights.pt")
     return folder / "weights.pt"

@@ -21,6 +21,7 @@ from rerun import (
     OF_SLICES,
     PGAN,
     PREPROCESSING,
+    PRETRAINED,
     QUALITY,
     RDNN,
     REPORT,
@@ -105,11 +106,11 @@ CHANGED_VALUES = {
     # as an unordered set of values, nothing would have changed
     "two swapped weights of a loss": (
         {"unet.bending": configured("unet.dice"), "unet.dice": configured("unet.bending")},
-        AFTER_UNET,
+        PRETRAINED | AFTER_UNET,
     ),
     "two swapped booleans": (
         {"unet.instance_norm": not configured("unet.instance_norm"), "unet.flip": not configured("unet.flip")},
-        AFTER_UNET,
+        PRETRAINED | AFTER_UNET,
     ),
     "greedy's step": ({"greedy_nmi.gradient_step": 0.3}, {"register_greedy", *EVALUATION}),
     "ConvexAdam's weight": ({"convexadam_mind.lambda_weight": 0.8}, {"register_convexadam", *EVALUATION}),
@@ -127,7 +128,7 @@ def test_a_changed_value_plans_what_depends_on_it(project, case):
 NETWORKS = {
     "the U-Net's learning rate": (
         {"unet.learning_rate": 0.01},
-        AFTER_UNET,
+        PRETRAINED | AFTER_UNET,
         {"unet_none", "unet_warped", "unet_random_contrast", "unet_dagan", "unet_proposed"},
     ),
     "the PGAN's steps": (

@@ -150,6 +150,46 @@ rule evaluate_pairs:
         """
 
 
+rule measure_network:
+    """Measure one fold's network on training and on test pairs, and count what a registration takes."""
+    input:
+        subjects=PREPROCESSED,
+        structures="<results>/preprocess/dseg.tsv",
+        folds="<results>/split/folds.json",
+        weights="<results>/models/fold{fold}/{method}.pt",
+    output:
+        "<results>/metrics/networks/fold{fold}_{method}.csv",
+    log:
+        "<logs>/measure_network/fold{fold}_{method}.log",
+    benchmark:
+        "<benchmarks>/measure_network/fold{fold}_{method}.jsonl"
+    wildcard_constraints:
+        fold="[0-9]+",
+        method=any_of(TRAINED),
+    conda:
+        with_pytorch("../../envs/torch.yaml")
+    threads: threads_of
+    resources:
+        gpu=1,
+    params:
+        options=lambda wildcards: canonical({"settings": network_of(wildcards.method), "task": TASK}),
+        code=code("measure_network", "torch"),
+        subjects=subjects_folder,
+    shell:
+        """
+        python "$SCRIPTS/measure_network.py" \
+            --options {params.options:q} \
+            --folds {input.folds:q} \
+            --fold {wildcards.fold} \
+            --method {wildcards.method} \
+            --subjects {params.subjects:q} \
+            --structures {input.structures:q} \
+            --weights {input.weights:q} \
+            --output {output:q} \
+            > {log:q} 2>&1
+        """
+
+
 rule evaluate_uncertainty:
     """Measure a network's uncertainty against its true error, and its inverse consistency."""
     input:

@@ -1,6 +1,7 @@
 # What scripts are handed beside files: the smallest block of settings that each needs, as one string.
 
 from ganreg.evaluate.settings import Bootstrap
+from ganreg.register.recipe import Recipe
 from ganreg.register.settings import Dropout
 from ganreg.report.settings import Style
 from ganreg.segment.settings import RdnnTraining
@@ -79,14 +80,23 @@ def other_rdnn(ends):
 def training_options(wildcards):
     """What a registration network is trained with in its arm; `method` may have fewer training subjects."""
     arm = methods.METHODS[wildcards.method].arm
-    return canonical(
-        {
-            "settings": network_of(wildcards.method),
-            "task": TASK,
-            "augmentation": CONFIG.augmentation if arm.classic else None,
-            "synthetic": CONFIG.synthetic if arm.samples else None,
-        }
+    synthetic = CONFIG.synthetic if arm.samples or arm.known else None
+    if arm.known and synthetic.supervision == "labels":
+        synthetic = synthetic.model_copy(update={"supervision": "displacement"})
+    recipe = Recipe(
+        task=TASK,
+        augmentation=CONFIG.augmentation if arm.classic else None,
+        synthetic=synthetic,
+        post_processing=CONFIG.augmentation if arm.post_processing else None,
+        known=CONFIG.known,
     )
+    return canonical({"settings": network_of(wildcards.method), "recipe": recipe})
+
+
+def pretraining_options(wildcards):
+    """What a registration network is trained with before its arms."""
+    recipe = Recipe(task=TASK, known=CONFIG.known, pretraining=True)
+    return canonical({"settings": CONFIG.block(wildcards.network), "recipe": recipe})
 
 
 def network_options(wildcards):
@@ -101,6 +111,13 @@ def tool_options(wildcards):
     settings = CONFIG.block(method.block) if method.block else {}
     batch = {"pairs_per_batch": CONFIG.registration.pairs_per_batch}
     return canonical({"settings": settings, **set_options(wildcards), **batch})
+
+
+WORK = {
+    each.id: done
+    for each in METHODS
+    if each.block and (done := methods.work(each, CONFIG.block(each.block), CONFIG.refinement))
+}
 
 
 def threads_of(wildcards):

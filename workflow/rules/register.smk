@@ -1,6 +1,22 @@
 # Each method turns the pairs of a set's folds into transform files.
 
 
+def start_of(ends):
+    """Input function: what a network's arms start from, or with `.json` its manifest; an empty list where nothing."""
+
+    def path(wildcards):
+        network = methods.METHODS[wildcards.method].network.id
+        starts = CONFIG.block(network).pretraining
+        return f"<results>/models/fold{wildcards.fold}/{network}_pretrained{ends}" if starts else []
+
+    return path
+
+
+def origins_of(wildcards):
+    """Manifests of an arm's synthetic subjects and of what it starts from."""
+    return [path for of in (samples_of(".json"), start_of(".json")) if (path := of(wildcards))]
+
+
 for tool in methods.TOOLS:
 
     rule:
@@ -22,8 +38,10 @@ for tool in methods.TOOLS:
                 each for each in dict.fromkeys([*IDS, *EXTERNAL_METHODS]) if methods.METHODS[each].tool is tool
             ),
         conda:
-            f"../../envs/{tool.environment}.yaml"
+            with_pytorch(f"../../envs/{tool.environment}.yaml") if tool.gpu else f"../../envs/{tool.environment}.yaml"
         threads: threads_of
+        resources:
+            **({"gpu": 1} if tool.gpu else {}),
         params:
             options=tool_options,
             code=code("register_tool", tool.environment, *tool_definitions(tool)),
@@ -48,6 +66,49 @@ for tool in methods.TOOLS:
 for family in dict.fromkeys(network.family for network in methods.NETWORKS):
 
     rule:
+        """Train a registration network on known deformations of one fold's training subjects, before its arms."""
+        name:
+            f"pretrain_{family}"
+        input:
+            subjects=PREPROCESSED,
+            structures="<results>/preprocess/dseg.tsv",
+            folds="<results>/split/folds.json",
+        output:
+            weights="<results>/models/fold{fold}/{network}_pretrained.pt",
+            history="<results>/models/fold{fold}/{network}_pretrained_history.jsonl",
+            manifest="<results>/models/fold{fold}/{network}_pretrained.json",
+        log:
+            f"<logs>/pretrain_{family}/fold{{fold}}_{{network}}.log",
+        benchmark:
+            f"<benchmarks>/pretrain_{family}/fold{{fold}}_{{network}}.jsonl"
+        wildcard_constraints:
+            network=any_of(network.id for network in methods.NETWORKS if network.family == family),
+        conda:
+            with_pytorch("../../envs/torch.yaml")
+        threads: lambda wildcards: CONFIG.block(wildcards.network).threads
+        resources:
+            gpu=1,
+        params:
+            options=pretraining_options,
+            code=code("train_network", "torch"),
+            subjects=subjects_folder,
+        shell:
+            """
+            python "$SCRIPTS/train_network.py" \
+                --options {params.options:q} \
+                --code {params.code} \
+                --folds {input.folds:q} \
+                --fold {wildcards.fold} \
+                --method {wildcards.network}_pretrained \
+                --subjects {params.subjects:q} \
+                --structures {input.structures:q} \
+                --weights {output.weights:q} \
+                --history {output.history:q} \
+                --manifest {output.manifest:q} \
+                > {log:q} 2>&1
+            """
+
+    rule:
         """Train a registration network in one arm on one fold's training subjects."""
         name:
             f"train_{family}"
@@ -56,7 +117,8 @@ for family in dict.fromkeys(network.family for network in methods.NETWORKS):
             structures="<results>/preprocess/dseg.tsv",
             folds="<results>/split/folds.json",
             samples=samples_of(),
-            samples_manifest=samples_of(".json"),
+            start=start_of(".pt"),
+            origins=origins_of,
         output:
             weights="<results>/models/fold{fold}/{method}.pt",
             history="<results>/models/fold{fold}/{method}_history.jsonl",
@@ -79,6 +141,7 @@ for family in dict.fromkeys(network.family for network in methods.NETWORKS):
         shell:
             """
             samples={input.samples:q}
+            start={input.start:q}
             python "$SCRIPTS/train_network.py" \
                 --options {params.options:q} \
                 --code {params.code} \
@@ -87,7 +150,9 @@ for family in dict.fromkeys(network.family for network in methods.NETWORKS):
                 --method {wildcards.method} \
                 --subjects {params.subjects:q} \
                 --structures {input.structures:q} \
-                ${{samples:+--samples "$samples" --samples-manifest {input.samples_manifest:q}}} \
+                ${{samples:+--samples "$samples"}} \
+                ${{start:+--start "$start"}} \
+                --origins {input.origins:q} \
                 --weights {output.weights:q} \
                 --history {output.history:q} \
                 --manifest {output.manifest:q} \

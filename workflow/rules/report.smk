@@ -25,6 +25,32 @@ rule report_samples:
         """
 
 
+rule report_networks:
+    """The tables of networks: what they cost, how they generalize, and what fewer passes give."""
+    input:
+        measured=expand("<results>/metrics/networks/fold{fold}_{method}.csv", fold=FOLDS, method=TRAINED),
+        manifests=expand("<results>/models/fold{fold}/{method}.json", fold=FOLDS, method=TRAINED),
+    output:
+        table=multiext("<results>/tables/networks", ".csv", ".md"),
+        passes=multiext("<results>/tables/passes", ".csv", ".md"),
+    log:
+        "<logs>/report_networks.log",
+    conda:
+        "../../envs/report.yaml"
+    params:
+        options=canonical({"methods": TRAINED}),
+        code=code("report_networks", "report"),
+    shell:
+        """
+        python "$SCRIPTS/report_networks.py" \
+            --options {params.options:q} \
+            --measured {input.measured:q} \
+            --manifests {input.manifests:q} \
+            --output "$(dirname {output.table[0]:q})" \
+            > {log:q} 2>&1
+        """
+
+
 rule report_uncertainty:
     """The table of uncertainty and inverse consistency."""
     input:
@@ -88,6 +114,7 @@ rule report_dice:
                 "methods": IDS,
                 "reference_method": CONFIG.registration.reference_method,
                 "contrasts": CONTRASTS,
+                "work": WORK,
                 "evaluation": BOOTSTRAP,
             }
         ),
@@ -205,6 +232,7 @@ rule tables:
         rules.report_dice.output,
         rules.plot_tables.output,
         rules.report_samples.output if KINDS else [],
+        rules.report_networks.output if TRAINED else [],
         rules.report_uncertainty.output if UNCERTAIN else [],
         rules.report_robustness.output if ROBUST else [],
         rules.report_external.output if EXTERNAL else [],

@@ -2,7 +2,7 @@
 
 from ganreg import cli, io
 from ganreg.register import batch, learned
-from ganreg.register.settings import Refinement, Unet, Voxelmorph
+from ganreg.register.settings import Refinement, Unet, Unrolled, Voxelmorph
 from ganreg.resume import resume_key
 from ganreg.settings import Block, Label
 from ganreg.split import folds
@@ -11,7 +11,7 @@ from ganreg.split import folds
 class Options(Block):
     """How pairs are registered, and what their images are."""
 
-    settings: Unet | Voxelmorph
+    settings: Unet | Unrolled | Voxelmorph
     fixed: Label
     moving: Label
     partial: bool

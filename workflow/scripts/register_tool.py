@@ -30,8 +30,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--batch", type=int, default=1, help="number of this batch, from 1")
     parser.add_argument("--tool", required=True, help="module of the program, such as ganreg.tools.ants")
     args = parser.parse_args(argv)
-    if not args.tool.startswith("ganreg.tools."):
-        parser.error(f"argument --tool: expected a module of ganreg.tools, found {args.tool}")
+    if not args.tool.startswith("ganreg."):
+        parser.error(f"argument --tool: expected a module of ganreg, found {args.tool}")
     # nothing of other tools: one more of them makes nothing anew
     options, tool = args.options, importlib.import_module(args.tool)
     try:

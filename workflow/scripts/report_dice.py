@@ -16,7 +16,8 @@ LOST = "A structure that a method loses has Dice 0 and no HD95."
 PRINTED = "printed in the paper, on its own data."
 COST = (
     "Seconds and peak main memory a pair, from preprocessed images to the transform file. Where the networks had a "
-    "GPU, their seconds are its own and its memory is not counted."
+    "GPU, their seconds are its own and its memory is not counted. evaluations: of a network; gradients: of a "
+    "similarity with respect to the transform; in one registration."
 )
 GAIN = "gain: Dice of method - against, 95 % bootstrap interval over subjects, Wilcoxon p after Holm."
 ERROR = "tre_change_mm: the same of the distance between found and true places in the brain; less is better."
@@ -37,6 +38,8 @@ class Options(Block):
     reference_method: str
     contrasts: list[tuple[str, str]]
     """Methods whose difference is an arm's gain, and what they are compared with."""
+    work: dict[str, tuple[int, int]]
+    """Evaluations of a network and gradients of a similarity in a registration, of methods that count them."""
     evaluation: Bootstrap
 
 
@@ -49,7 +52,7 @@ def notes(options: Options, folds: int, folds_hash: str, manifests: Sequence[Pat
         lines.append(f"Shown, but not ranked on them: {', '.join(options.unranked)}.")
     lines.append(f"Measured on the test subjects of {folds} folds ({folds_hash}).")
     if under_trained:
-        lines.append(f"Under-trained (validation loss still falling over the second half): {', '.join(under_trained)}.")
+        lines.append(f"Under-trained (validation Dice still rose in the second half): {', '.join(under_trained)}.")
     return lines
 
 
@@ -67,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     contents = {
         "table1": tables.table1(structures, pairs, methods, reference, experiment, paper, bootstrap),
         "table2": tables.table2(structures, methods, options.dataset, paper),
-        "cost": tables.cost_table(cost, methods),
+        "cost": tables.cost_table(cost, methods, options.work),
     }
     said = notes(options, structures["fold"].nunique(), folds_hash, args.manifests)
     explained = f"Differences: {reference} minus method, 95 % bootstrap interval over subjects, Wilcoxon p after Holm."

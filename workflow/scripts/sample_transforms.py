@@ -2,7 +2,7 @@
 
 from ganreg import cli, io
 from ganreg.register import uncertainty
-from ganreg.register.settings import Dropout, Unet
+from ganreg.register.settings import Dropout, Unet, Unrolled
 from ganreg.resume import resume_key
 from ganreg.settings import Block, Label
 from ganreg.split import folds
@@ -11,7 +11,7 @@ from ganreg.split import folds
 class Options(Block):
     """The network, how it is sampled, and what the images are."""
 
-    settings: Unet
+    settings: Unet | Unrolled
     dropout: Dropout
     fixed: Label
     moving: Label

@@ -6,24 +6,20 @@ from pathlib import Path
 import pandas as pd
 
 from ganreg import cli, io, manifest
-from ganreg.learn.training import still_falling
-from ganreg.preprocess.settings import Augmentation
+from ganreg.learn.training import late_gain, under_trained
 from ganreg.register import learned
-from ganreg.register.settings import Unet, Voxelmorph
+from ganreg.register.recipe import Recipe
+from ganreg.register.settings import Unet, Unrolled, Voxelmorph
 from ganreg.resume import resume_key
 from ganreg.settings import Block
 from ganreg.split import folds
-from ganreg.split.settings import Task
-from ganreg.synthesize.settings import Synthetic
 
 
 class Options(Block):
-    """The network, what it is trained for, and what an arm of the experiment adds to the real subjects."""
+    """The network, and what it is trained on."""
 
-    settings: Unet | Voxelmorph
-    task: Task
-    augmentation: Augmentation | None
-    synthetic: Synthetic | None
+    settings: Unet | Unrolled | Voxelmorph
+    recipe: Recipe
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -32,7 +28,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--fold", required=True)
     parser.add_argument("--method", required=True)
     parser.add_argument("--samples", type=Path, help="folder of synthetic subjects, where the arm has them")
-    parser.add_argument("--samples-manifest", type=Path, help="what they were made from")
+    parser.add_argument("--start", type=Path, help="weights to start from, where there are any")
+    parser.add_argument("--origins", type=Path, nargs="*", default=[], help="manifests of samples and of the start")
     args = parser.parse_args(argv)
     options = args.options
     cli.set_threads(options.settings.threads)
@@ -40,18 +37,17 @@ def main(argv: list[str] | None = None) -> None:
     history, opened = learned.train(
         args.method,
         options.settings,
+        options.recipe,
         fold,
-        options.task,
         pd.read_csv(args.structures, sep="\t"),
         args.subjects,
         args.weights,
         resume_key(options, args.code),
-        options.augmentation,
-        options.synthetic,
         args.samples,
+        args.start,
     )
-    if args.samples_manifest:
-        opened |= io.read_json(args.samples_manifest)["opened"]
+    for path in args.origins:
+        opened |= io.read_json(path)["opened"]
     io.write_text(args.history, "".join(json.dumps(line) + "\n" for line in history))
     manifest.write(
         args.manifest,
@@ -60,7 +56,8 @@ def main(argv: list[str] | None = None) -> None:
         method=args.method,
         options=options,
         opened=opened,
-        under_trained=still_falling(history),
+        under_trained=under_trained(history),
+        late_gain=late_gain(history),
         best=max(line["validation_dice"] for line in history),
     )
 

@@ -9,8 +9,8 @@ from typing_extensions import TypeAliasType
 from ganreg.evaluate.settings import Evaluation
 from ganreg.get.settings import Bids, Dicom, Ixi, Rire, Template
 from ganreg.preprocess.settings import Augmentation, Preprocess, Propagation
-from ganreg.register.methods import METHODS, NETWORKS, REFINED, Method
-from ganreg.register.settings import Dropout, Refinement
+from ganreg.register.methods import METHODS, REFINED, UNET, Method
+from ganreg.register.settings import Dropout, KnownDeformation, Refinement
 from ganreg.report.settings import Plot
 from ganreg.segment.settings import Rdnn
 from ganreg.settings import RUNTIME, Block, Count, Label, Runtime, Text, Unique
@@ -33,13 +33,17 @@ def _known(method: str) -> str:
 MethodId = TypeAliasType(
     "MethodId", Annotated[str, AfterValidator(_known), Field(json_schema_extra={"enum": [*METHODS]})]
 )
-# the methods that are shown in the file where they are not among those that run
-SHOWN = [each.id for each in METHODS.values() if not each.refined and (each.tool or each.network is NETWORKS[-1])]
-SHOWN += [each.id for each in METHODS.values() if each.id in {network.id for network in NETWORKS}]
+# the methods that are shown in the file where they are not among those that run: of networks but the U-Net those
+# without an arm
+SHOWN = [
+    each.id
+    for each in METHODS.values()
+    if (each.network is UNET and not each.refined) or not each.arm or each.arm.id == "none"
+]
 
 
 def _about(method: Method) -> str:
-    return method.arm.about if method.arm and method.network is NETWORKS[-1] else method.about
+    return method.arm.about if method.arm and method.network is UNET and not method.refined else method.about
 
 
 class Paths(Block):
@@ -61,7 +65,8 @@ class External(Block):
         "folder described below. null: no second data set.",
     )
     methods: Unique[MethodId] = Field(
-        ["unet_none", "unet_proposed"], description="Of registration.methods, beside the start."
+        ["instance_mind", "unet_none", "unet_proposed", "unrolled_none"],
+        description="Of registration.methods, beside the start.",
     )
     between: Unique[Label] = Field(
         ["T2w", "ct"], description="Moving modalities of pairs of subjects, as far as subjects have them."
@@ -87,14 +92,16 @@ class Registration(Block):
             "syn_mi",
             "niftyreg_ssd",
             "niftyreg_nmi",
+            "instance_mind",
             "voxelmorph1",
             "unet_none",
             "unet_dagan",
             "unet_proposed",
+            "unrolled_none",
         ],
-        description="In the order of the tables. unet_*: the registration U-Net, trained on the real subjects and ... "
-        "Networks and arms combine freely, as in voxelmorph1_classic; a U-Net may be refined on each test pair, as in "
-        f"unet_none{REFINED}.",
+        description="In the order of the tables. unet_*: the paper's registration U-Net, trained on the real subjects "
+        "and ... (unet_proposed is the paper's method). Networks and arms combine freely, as in voxelmorph1_classic; "
+        f"networks of a velocity may be refined on each test pair, as in unet_proposed{REFINED}.",
         json_schema_extra={ABOUT: {each: _about(METHODS[each]) for each in METHODS if each in SHOWN}},
     )
     reference_method: MethodId = Field("unet_proposed", description="The method that others are compared with.")
@@ -107,7 +114,8 @@ class Uncertainty(Dropout):
 
     method: MethodId | None = Field(
         "unet_proposed",
-        description="A U-Net without refinement. null, or one that is not among registration.methods: neither.",
+        description="A network of a velocity, without refinement. null, or one that is not among registration.methods: "
+        "neither.",
     )
 
 
@@ -115,7 +123,7 @@ class Robustness(Degradation):
     """The test pairs again with a degraded moving image, by methods that are not trained anew."""
 
     methods: Unique[MethodId] = Field(
-        [], description="For example [unet_proposed, unet_dagan, unet_none, syn_mi]; of registration.methods."
+        [], description="For example [instance_mind, unet_proposed, unet_none, unrolled_none]; of registration.methods."
     )
 
 
@@ -188,6 +196,7 @@ class Whole(Block):
     random_contrast: RandomContrast = RandomContrast()
     dagan: Dagan = Dagan()
     synthetic: Synthetic = Synthetic()
+    known: KnownDeformation = KnownDeformation()
     quality: Quality = Quality()
     registration: Registration = Registration()
     refinement: Refinement = Refinement()

@@ -8,7 +8,7 @@ from ganreg.errors import InputError
 from ganreg.get.settings import Bids
 from ganreg.learn.settings import Supervised
 from ganreg.register.methods import METHODS, NETWORKS
-from ganreg.register.settings import Unet, Voxelmorph
+from ganreg.register.settings import Unrolled, VelocityTraining, Voxelmorph
 from ganreg.simulate.settings import COHORT_MODALITIES
 from ganreg.split.sizes import test_sizes
 from ganreg.synthesize.schedule import stage_shapes
@@ -79,8 +79,8 @@ def _validate_methods(config: Whole) -> None:
         expected = "false where robustness.methods or uncertainty.method is set: they do not know how far scans reach"
         _refuse("bids.partial", expected, "true")
     sampled = config.uncertainty.method and METHODS[config.uncertainty.method]
-    if sampled and (sampled.refined or not sampled.network or not isinstance(sampled.network.settings, Unet)):
-        _refuse("uncertainty.method", "a U-Net without refinement, which has dropout", sampled.id)
+    if sampled and (sampled.refined or not isinstance(sampled.settings, VelocityTraining)):
+        _refuse("uncertainty.method", "a network of a velocity without refinement, which has dropout", sampled.id)
 
 
 def silver(description: Bids) -> bool:
@@ -157,8 +157,8 @@ def _validate_networks(config: Whole) -> None:
         block = config.block(name)
         if isinstance(block, Supervised) and block.validate_every > block.steps:
             _refuse(f"{name}.validate_every", f"at most the {block.steps} steps", block.validate_every)
-        if isinstance(block, Unet):
-            halved = len(block.features) + block.halvings
+        if isinstance(block, VelocityTraining):
+            halved = len(block.features) + (block.halvings if isinstance(block, Unrolled) else 0)
             # a single voxel has no deviation to be normalized by
             if any(side % 2**halved or side // 2**halved < 2 for side in shape):
                 expected = f"features and halvings that leave whole voxels of {shape}, 2 at least"

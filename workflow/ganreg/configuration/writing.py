@@ -33,7 +33,17 @@ FILES: dict[str, tuple[str, list[str]]] = {
     "config/networks.yaml": (
         "All that tunes a network: the segmentation network, the GANs and their controls, the registration networks.",
         [
-            *("augmentation", "rdnn", "deformation", "pgan", "random_contrast", "dagan", "quality", "synthetic"),
+            *(
+                "augmentation",
+                "rdnn",
+                "deformation",
+                "pgan",
+                "random_contrast",
+                "dagan",
+                "quality",
+                "synthetic",
+                "known",
+            ),
             *(network.id for network in NETWORKS),
             "refinement",
         ],

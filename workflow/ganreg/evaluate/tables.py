@@ -1,6 +1,6 @@
 """Table 1, Table 2, what arms add, and the cost table, from the long tables."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -227,17 +227,21 @@ def table2(structures: pd.DataFrame, methods: Sequence[str], dataset: str, paper
     return pd.DataFrame(rows)
 
 
-def cost_table(cost: pd.DataFrame, methods: Sequence[str]) -> pd.DataFrame:
+def cost_table(
+    cost: pd.DataFrame, methods: Sequence[str], work: Mapping[str, tuple[int, int]] | None = None
+) -> pd.DataFrame:
     """Seconds and peak memory a pair by method: median and maximum.
 
     Parameters
     ----------
     cost : pandas.DataFrame, a line for each pair of each method
     methods : list of str, the order of the lines
+    work : dict, method -> evaluations of a network and gradients of a similarity, where they are known
 
     Returns
     -------
-    pandas.DataFrame: dataset, method, n_pairs, threads, seconds_median, seconds_max, peak_mib_max
+    pandas.DataFrame: dataset, method, n_pairs, threads, seconds_median, seconds_max, peak_mib_max, evaluations,
+    gradients
     """
     rows = []
     for method in methods:
@@ -249,5 +253,7 @@ def cost_table(cost: pd.DataFrame, methods: Sequence[str]) -> pd.DataFrame:
             "threads": own["threads"].max(),
         }
         row |= {"seconds_median": own["seconds"].median(), "seconds_max": own["seconds"].max()}
-        rows.append({**row, "peak_mib_max": own["peak_mib"].max()})
-    return pd.DataFrame(rows)
+        evaluations, gradients = (work or {}).get(method, (pd.NA, pd.NA))
+        row |= {"peak_mib_max": own["peak_mib"].max(), "evaluations": evaluations, "gradients": gradients}
+        rows.append(row)
+    return pd.DataFrame(rows).astype({"evaluations": "Int64", "gradients": "Int64"})

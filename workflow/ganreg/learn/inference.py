@@ -11,6 +11,26 @@ from ganreg.learn.devices import autocast, choose_device, choose_precision, plac
 from ganreg.settings import Trained
 
 
+def load_weights(model: torch.nn.Module, weights: Path) -> None:
+    """Give a network its trained weights.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+    weights : Path, as `checkpoint.save_weights` leaves it
+
+    Raises
+    ------
+    InputError
+        If the weights cannot be read, or do not fit the network.
+    """
+    try:
+        model.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
+    except UNREADABLE as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise InputError(f"{weights}: expected weights of the configured network, found otherwise: {reason}") from None
+
+
 def trained(
     model: torch.nn.Module, weights: Path, settings: Trained, call: Callable[..., torch.Tensor] | None = None
 ) -> Callable[..., torch.Tensor]:
@@ -36,11 +56,7 @@ def trained(
     """
     device = choose_device(settings.device)
     precision = choose_precision(settings.precision, device)
-    try:
-        model.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
-    except UNREADABLE as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise InputError(f"{weights}: expected weights of the configured network, found otherwise: {reason}") from None
+    load_weights(model, weights)
     place(model, device).eval()
     evaluate = call or type(model).__call__
 

@@ -102,7 +102,7 @@ def train(
     ----------
     name : str, shown in progress and errors
     model : Network
-    samples : BatchDataset, `settings.steps` of them
+    samples : BatchDataset, an item for each step
     validation : BatchDataset
     loss_of : function (model, batch) -> (loss, displacement or logits)
     score_of : function (batch, displacement or logits) -> float, higher is better; it chooses the weights
@@ -133,7 +133,7 @@ def train(
     held_out = batches(validation, settings, device)
     model.train()
     for batch in session.batches():
-        loss = _step(model, chosen, _share(session.step, settings.steps), loss_of, batch)
+        loss = _step(model, chosen, _share(session.step, len(samples)), loss_of, batch)
         session.advance({"loss": loss}, batch["name"], best_dice=max(session.state["score"], 0))
         if session.due(settings.validate_every):
             validation_loss, score = _validate(model, held_out, loss_of, score_of, device)
@@ -147,13 +147,20 @@ def train(
     return session.history, session.opened
 
 
-def still_falling(history: list[dict[str, float]], tolerance: float = 0.01) -> bool:
-    """Whether the validation loss still fell by more than `tolerance` over the second half of the training.
+# of Dice: what less adds is as much as another seed may
+FLAT = 0.005
+
+
+def late_gain(history: list[dict[str, float]]) -> float:
+    """What the second half of a training added to the best validation Dice; NaN where nothing was measured before.
 
     The learning rate ends at zero, so that the last steps are flat whatever is left to learn.
     """
-    losses = [line["validation_loss"] for line in history]
-    if len(losses) < 3:
-        return True
-    halfway = losses[len(losses) // 2 - 1]
-    return halfway - min(losses[len(losses) // 2 :]) > tolerance * abs(halfway)
+    half = history[-1]["step"] / 2
+    before = [line["validation_dice"] for line in history if line["step"] <= half]
+    return max(line["validation_dice"] for line in history) - max(before) if before else math.nan
+
+
+def under_trained(history: list[dict[str, float]]) -> bool:
+    """Whether more steps would have helped, as far as the validation Dice tells."""
+    return not late_gain(history) <= FLAT

@@ -1,9 +1,14 @@
 """Layers that the registration networks are made of."""
 
+import itertools
+from collections.abc import Sequence
+
 import torch
+import torch.nn.functional as functional
 from torch import nn
 
 from ganreg.learn.convolution import conv3d
+from ganreg.volumes.normalize import SHIFT
 
 LEAK = 0.2
 
@@ -53,3 +58,51 @@ class Flow(Convolution):
         """Vectors (B, 3, X, Y, Z) from features (B, inputs, X, Y, Z)."""
         with torch.autocast(x.device.type, enabled=False):
             return super().forward(x.float())
+
+
+def centered(image: torch.Tensor) -> torch.Tensor:
+    """A preprocessed image with a mean of 0 in the brain, 0 outside it as well (Eq. 1)."""
+    return torch.where(image > 0, image - SHIFT, 0)
+
+
+class EncoderDecoder(nn.Module):
+    """Encoder of 3x3x3 convolutions that halve the grid, decoder that doubles it, and skip connections.
+
+    The features that it gives are on the grid of its first stage.
+
+    Parameters
+    ----------
+    inputs : int, channels
+    features : widths of the stages, the finest first; every stage but the first halves the grid
+    dropout : float, probability of dropping a channel of the decoder
+    instance_norm : bool
+    stride, size : of the first convolution
+    """
+
+    def __init__(
+        self, inputs: int, features: Sequence[int], dropout: float, instance_norm: bool, stride: int, size: int = 3
+    ) -> None:
+        super().__init__()
+
+        def layer(before: int, after: int, stride: int = 1, size: int = 3) -> nn.Sequential:
+            return convolution(before, after, stride, instance_norm, size)
+
+        first = nn.Sequential(layer(inputs, features[0], stride, size), layer(features[0], features[0]))
+        later = (nn.Sequential(layer(a, b, stride=2), layer(b, b)) for a, b in itertools.pairwise(features))
+        self.down = nn.ModuleList([first, *later])
+        self.up = nn.ModuleList(
+            nn.Sequential(layer(a + b, b), nn.Dropout3d(dropout), layer(b, b))
+            for a, b in itertools.pairwise(reversed(features))
+        )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Features (B, features[0], X / stride, ...) of inputs (B, inputs, X, Y, Z)."""
+        features = []
+        for layer in self.down:
+            x = layer(x)
+            features.append(x)
+        features.pop()
+        for layer in self.up:
+            x = functional.interpolate(x, scale_factor=2.0, mode="trilinear", align_corners=False)
+            x = layer(torch.cat([x, features.pop()], dim=1))
+        return x

@@ -12,25 +12,26 @@ from ganreg import io
 from ganreg.errors import InputError
 from ganreg.learn import training
 from ganreg.learn.devices import choose_device
-from ganreg.learn.inference import trained
+from ganreg.learn.inference import load_weights, trained
 from ganreg.preprocess.settings import Augmentation
 from ganreg.register import dataset, losses, mind, networks, similarity
 from ganreg.register.filters import sharpened
+from ganreg.register.recipe import Recipe
 from ganreg.register.refine import refine
 from ganreg.register.settings import Refinement, RegistrationTraining
-from ganreg.register.unet import RegistrationUNet
+from ganreg.register.velocity import VelocityNetwork
 from ganreg.resume import resume_key
 from ganreg.spatial import transform_file, warp
 from ganreg.spatial.box import brain_box
 from ganreg.split.folds import Fold
-from ganreg.split.settings import Task
-from ganreg.synthesize.settings import Synthetic
 from ganreg.volumes import labels, overlap
 from ganreg.volumes.subjects import Subjects
 
 
 def loss_function(settings: RegistrationTraining, count: int) -> training.LossOf:
     """The loss of a batch (Eq. 4 and 7): similarity + diffusion + bending energy + Dice of warped labels.
+
+    Where the displacement of a pair is known, its mean squared error is added, or, without labels, is all there is.
 
     Images and labels are compared in the box of the fixed brain: a third of the grid and more is background.
 
@@ -48,21 +49,34 @@ def loss_function(settings: RegistrationTraining, count: int) -> training.LossOf
 
     def loss_of(model: torch.nn.Module, batch: dict[str, Any]) -> tuple[torch.Tensor, torch.Tensor]:
         displacement = model(batch["fixed"], batch["moving"])
+        loss = displacement.new_zeros(())
         with torch.autocast(displacement.device.type, enabled=False):
-            box = brain_box(batch["mask"], mind.REACH)
-            cropped, origin = displacement[(..., *box)], [part.start for part in box]
+            if "displacement" in batch:
+                loss = loss + settings.known * losses.displacement_error(
+                    displacement, batch["displacement"], batch["mask"]
+                )
+            if "fixed_labels" in batch:
+                loss = loss + unsupervised_and_labels(model, batch, displacement)
+        return loss, displacement
+
+    def unsupervised_and_labels(
+        model: torch.nn.Module, batch: dict[str, Any], displacement: torch.Tensor
+    ) -> torch.Tensor:
+        box = brain_box(batch["mask"], mind.REACH)
+        cropped, origin = displacement[(..., *box)], [part.start for part in box]
+        loss = settings.diffusion * losses.diffusion(displacement)
+        if settings.similarity_weight:
             fixed, moving = (sharpened(batch[name], settings.sharpening) for name in ("fixed", "moving"))
             warped = warp.warp(moving, cropped, origin=origin)
-            fixed, mask = fixed[(..., *box)], batch["mask"][(..., *box)]
-            loss = similarity.TERMS[settings.similarity](fixed, mask)(warped)
-            loss = loss + settings.diffusion * losses.diffusion(displacement)
-            if settings.bending:
-                loss = loss + settings.bending * losses.bending_energy(displacement)
-            if settings.dice:
-                drawn = torch.randperm(count)[: settings.dice_structures] if model.training else torch.arange(count)
-                maps = batch["moving_labels"], batch["fixed_labels"][(..., *box)]
-                loss = loss + settings.dice * losses.warped_dice_loss(*maps, cropped, origin, 1 + drawn)
-        return loss, displacement
+            term = similarity.TERMS[settings.similarity](fixed[(..., *box)], batch["mask"][(..., *box)])
+            loss = loss + settings.similarity_weight * term(warped)
+        if settings.bending:
+            loss = loss + settings.bending * losses.bending_energy(displacement)
+        if settings.dice:
+            drawn = torch.randperm(count)[: settings.dice_structures] if model.training else torch.arange(count)
+            maps = batch["moving_labels"], batch["fixed_labels"][(..., *box)]
+            loss = loss + settings.dice * losses.warped_dice_loss(*maps, cropped, origin, 1 + drawn)
+        return loss
 
     return loss_of
 
@@ -78,40 +92,64 @@ def score_function(count: int) -> training.ScoreOf:
     return score_of
 
 
+def training_steps(
+    settings: RegistrationTraining, recipe: Recipe, train: list[str], synthetic: list[str]
+) -> list[dataset.Step]:
+    """The pairs of all training steps: the same real ones in every arm, and in between those that the arm adds.
+
+    Parameters
+    ----------
+    settings : RegistrationTraining, the network's
+    recipe : Recipe
+    train : list of str, the fold's training subjects
+    synthetic : list of str, the synthetic ones; none: what is added are training subjects under known deformations
+    """
+    real = dataset.drawn_pairs(recipe.task, train, settings.seed)
+    added, seed = recipe.synthetic, [settings.seed, 1]
+    if recipe.pretraining:
+        return dataset.interleaved(real, 0, dataset.drawn_subjects(train, seed), settings.pretraining)
+    if added is None:
+        return dataset.interleaved(real, settings.steps, iter(()), 0)
+    pool, more = synthetic or train, round(added.per_real * settings.steps)
+    of_one = added.supervision != "labels"
+    drawn = dataset.drawn_subjects(pool, seed) if of_one else dataset.drawn_pairs(recipe.task, pool, seed)
+    return dataset.interleaved(real, settings.steps, drawn, more)
+
+
 def _training_set(
-    settings: RegistrationTraining,
-    train: list[str],
-    task: Task,
-    structures: pd.DataFrame,
-    subjects: Subjects,
-    augmentation: Augmentation | None,
-    share: float,
+    settings: RegistrationTraining, recipe: Recipe, train: list[str], structures: pd.DataFrame, subjects: Subjects
 ) -> dataset.Pairs:
-    """The pairs of all training steps, flipped and augmented where wanted."""
-    pairs = dataset.training_pairs(task, train, settings.steps, settings.seed, subjects.synthetic, share)
+    """All training steps, each stream treated as the recipe says."""
     mirror_labels = labels.mirror_labels(structures)
-    classic = None
-    if augmentation:
+
+    def classic(augmentation: Augmentation | None) -> Any:
+        if augmentation is None:
+            return None
         # TorchIO takes half a second to import, which every other job would pay
         from ganreg.preprocess.augment import ClassicAugmentation
 
-        classic = ClassicAugmentation(augmentation, mirror_labels)
+        return ClassicAugmentation(augmentation, mirror_labels)
+
+    supervision = "displacement" if recipe.pretraining else recipe.synthetic and recipe.synthetic.supervision
+    known = recipe.known if supervision in ("displacement", "both") else None
+    added = dataset.Treatment(classic(recipe.post_processing), known, supervision != "displacement")
+    steps = training_steps(settings, recipe, train, subjects.synthetic)
     flips = mirror_labels if settings.flip else None
-    return dataset.Pairs(subjects, pairs, task, flips, settings.seed, classic)
+    real = dataset.Treatment(classic(recipe.augmentation))
+    return dataset.Pairs(subjects, steps, recipe.task, flips, settings.seed, real, added)
 
 
 def train(
     name: str,
     settings: RegistrationTraining,
+    recipe: Recipe,
     fold: Fold,
-    task: Task,
     structures: pd.DataFrame,
     subjects_folder: Path,
     output: Path,
     key: str,
-    augmentation: Augmentation | None = None,
-    synthetic: Synthetic | None = None,
     samples: Path | None = None,
+    start: Path | None = None,
 ) -> tuple[list[dict[str, float]], dict[str, str]]:
     """Train a registration network on one fold's training subjects.
 
@@ -119,42 +157,50 @@ def train(
     ----------
     name : str, the method's
     settings : RegistrationTraining, the network's
+    recipe : Recipe
     fold : dict, of `split.folds`
-    task : Task
     structures : pandas.DataFrame, as `labels.structures` gives it
     subjects_folder : Path of the preprocessed subjects
     output : Path of the weights
-    key : str, resume key of all settings and of the code; it is completed with the hashes of the subjects' files
-    augmentation : Augmentation, or None
-        Classic augmentation of the pairs.
-    synthetic : Synthetic, or None
-        How the synthetic subjects take part.
+    key : str, resume key of all settings and of the code; it is completed with the hashes of the files that are read
     samples : Path of the synthetic subjects, or None
+    start : Path of the weights that training starts from, or None
 
     Returns
     -------
     history, opened : as `training.train` gives them
+
+    Raises
+    ------
+    InputError
+        If there are too few subjects to pair, or a file cannot be read.
     """
-    limit, share = (synthetic.subjects, synthetic.share) if synthetic else (None, 0.0)
+    task = recipe.task
+    limit = recipe.synthetic.subjects if recipe.synthetic else None
     subjects = Subjects(subjects_folder, sorted({task.fixed, task.moving}), samples, limit)
-    steps = _training_set(settings, fold["train"], task, structures, subjects, augmentation, share)
-    held_out = [(pair["moving"], pair["fixed"]) for pair in fold["validation_pairs"]]
+    training_set = _training_set(settings, recipe, fold["train"], structures, subjects)
+    held_out = [dataset.Step(pair["moving"], pair["fixed"], k) for k, pair in enumerate(fold["validation_pairs"])]
     validation = dataset.Pairs(subjects, held_out, task)
-    used = sorted({subject for pair in [*steps.pairs, *held_out] for subject in pair})
+    used = sorted({subject for step in [*training_set.steps, *held_out] for subject in (step.moving, step.fixed)})
     inputs = {str(path): io.sha256(path) for subject in used for path in subjects.paths(subject).values()}
     torch.manual_seed(settings.seed)
     model = networks.build(settings)
+    if start:
+        load_weights(model, start)
+        inputs[str(start)] = io.sha256(start)
     count = int((structures["name"] != labels.REST).sum())
     loss_of, score_of = loss_function(settings, count), score_function(count)
     title = f"{name} fold {fold['fold']}"
-    return training.train(title, model, steps, validation, loss_of, score_of, settings, output, resume_key(key, inputs))
+    return training.train(
+        title, model, training_set, validation, loss_of, score_of, settings, output, resume_key(key, inputs)
+    )
 
 
 def _refiner(
     model: torch.nn.Module, refinement: Refinement, device: torch.device
 ) -> Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]:
     """A function (velocity, fixed, moving) that gives the refined displacement, all on the CPU."""
-    if not isinstance(model, RegistrationUNet):
+    if not isinstance(model, VelocityNetwork):
         raise InputError(f"refinement: expected a network of a velocity, found {type(model).__name__}")
 
     def refined(velocity: torch.Tensor, fixed: torch.Tensor, moving: torch.Tensor) -> torch.Tensor:
@@ -162,6 +208,10 @@ def _refiner(
         return model.displacement(refine(velocity, model.displacement, fixed, moving, refinement)).cpu()
 
     return refined
+
+
+def _velocity_of(model: VelocityNetwork, fixed: torch.Tensor, moving: torch.Tensor) -> torch.Tensor:
+    return model.velocity(fixed, moving)
 
 
 def registrar(
@@ -183,7 +233,7 @@ def registrar(
     """
     model = networks.build(settings)
     refined = _refiner(model, refinement, choose_device(settings.device)) if refinement else None
-    network = trained(model, weights, settings, RegistrationUNet.velocity if refinement else None)
+    network = trained(model, weights, settings, _velocity_of if refinement else None)
 
     def register(fixed_path: Path, moving_path: Path, output: Path) -> None:
         fixed, moving = io.load_image(fixed_path), io.load_image(moving_path)

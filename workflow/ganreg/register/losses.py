@@ -87,3 +87,8 @@ def bending_energy(displacement: torch.Tensor) -> torch.Tensor:
     for first, second in itertools.product((2, 3, 4), repeat=2):
         total = total + displacement.diff(dim=first).diff(dim=second).square().mean()
     return total / 9
+
+
+def displacement_error(displacement: torch.Tensor, known: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Mean squared difference of two displacements (B, 3, X, Y, Z) in voxels inside a mask (B, 1, X, Y, Z)."""
+    return ((displacement - known).square() * mask).sum() / (3 * mask.sum())

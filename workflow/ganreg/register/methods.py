@@ -8,7 +8,8 @@ network a module, a line of `register.networks` and one of `NETWORKS`; a new arm
 from dataclasses import dataclass
 from typing import Literal
 
-from ganreg.register.settings import RegistrationTraining, Unet, Voxelmorph
+from ganreg.register.instance import Instance
+from ganreg.register.settings import Refinement, RegistrationTraining, Unet, Unrolled, Voxelmorph
 from ganreg.settings import Block
 from ganreg.tools import niftyreg
 from ganreg.tools.ants import Syn
@@ -34,6 +35,8 @@ class Tool:
     """Of `envs/`."""
     program: str | None = None
     """What must be installed; None: Python packages alone."""
+    gpu: bool = False
+    """Whether it computes on a GPU where there is one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,8 +64,12 @@ class Arm:
     """Completes: trained on the real subjects and ..."""
     samples: str | None = None
     """The kind of synthetic subjects."""
+    known: bool = False
+    """The real subjects under known random deformations."""
     classic: bool = False
-    """Classic augmentation on the fly."""
+    """Classic augmentation of the real pairs, on the fly."""
+    post_processing: bool = False
+    """Classic augmentation of the synthetic pairs, on the fly."""
     from_labels: bool = False
     """Whether the samples are made of training subjects' labels, or by a network that learned from them."""
 
@@ -100,13 +107,37 @@ class Method:
         return settings.dice > 0 or self.arm.from_labels
 
 
+def work(method: Method, settings: Block, refinement: Refinement) -> tuple[int, int] | None:
+    """Evaluations of a network, and gradients of a similarity, that a registration takes.
+
+    Parameters
+    ----------
+    method : Method
+    settings : Block, of its block of the configuration
+    refinement : Refinement, of the refined methods
+
+    Returns
+    -------
+    evaluations, gradients; None for a program, which counts neither
+    """
+    if isinstance(settings, Instance):
+        return 0, settings.steps
+    if not isinstance(settings, RegistrationTraining):
+        return None
+    return settings.evaluations, settings.gradients + (refinement.steps if method.refined else 0)
+
+
 INITIAL = Tool("initial", "ganreg.tools.identity", Nothing, "imaging")
 SYN = Tool("syn", "ganreg.tools.ants", Syn, "ants")
 NIFTYREG = Tool("niftyreg", "ganreg.tools.niftyreg", Niftyreg, "niftyreg", program=niftyreg.PROGRAM)
 GREEDY = Tool("greedy", "ganreg.tools.greedy", Greedy, "greedy")
 CONVEXADAM = Tool("convexadam", "ganreg.tools.convexadam", Convexadam, "convexadam")
-TOOLS = [INITIAL, SYN, NIFTYREG, GREEDY, CONVEXADAM]
+INSTANCE = Tool("instance", "ganreg.register.instance", Instance, "torch", gpu=True)
+TOOLS = [INITIAL, SYN, NIFTYREG, GREEDY, CONVEXADAM, INSTANCE]
 
+# the paper's network carries the arms
+UNET = Network("unet", "unet", "U-Net", "the paper's registration U-Net, two images in, one evaluation", Unet(), True)
+UNROLLED = Network("unrolled", "unrolled", "Unrolled", "ours: a learned optimizer of several passes", Unrolled(), True)
 NETWORKS = [
     Network("voxelmorph1", "voxelmorph", "VoxelMorph-1", "VoxelMorph-1, 274,387 parameters", Voxelmorph()),
     Network(
@@ -116,12 +147,14 @@ NETWORKS = [
         "VoxelMorph-2, 301,411 parameters",
         Voxelmorph(encoder=[16, 32, 32, 32], decoder=[32, 32, 32, 32, 32, 16, 16]),
     ),
-    Network("unet", "unet", "U-Net", "the registration U-Net", Unet(), refinable=True),
+    UNET,
+    UNROLLED,
 ]
 
 ARMS = [
     Arm("none", "", "nothing else"),
     Arm("classic", "classic", "classic augmentation of them, on the fly", classic=True),
+    Arm("known", "known", "T1w and T2w of one of them under two known random deformations", known=True),
     Arm("warped", "warped", "them under the PGAN's sampling deformations: the PGAN's control", samples="warped"),
     Arm(
         "random_contrast",
@@ -133,17 +166,35 @@ ARMS = [
     Arm("dagan", "DAGAN", "samples of DAGAN", samples="dagan"),
     Arm("pgan", "PGAN", "samples of the PGAN", samples="pgan", from_labels=True),
     Arm(
+        "pgan_post",
+        "PGAN, post-processed",
+        "samples of the PGAN under classic augmentation",
+        samples="pgan",
+        post_processing=True,
+        from_labels=True,
+    ),
+    Arm(
         "proposed",
-        "PGAN + classic",
-        "samples of the PGAN, and classic augmentation",
+        "proposed",
+        "samples of the PGAN, and classic augmentation of both: the paper's method",
         samples="pgan",
         classic=True,
+        post_processing=True,
         from_labels=True,
     ),
 ]
 
+INSTANCE_ABOUT = "MIND and mutual information optimized on each pair from the start, without a network"
+
 # (arm, what it is compared with beside `none`): the arm that lacks one thing, and the rivals of the paper's method
-LACKING = [("pgan", "warped"), ("proposed", "classic"), ("proposed", "random_contrast"), ("proposed", "dagan")]
+LACKING = [
+    ("pgan", "warped"),
+    ("pgan_post", "pgan"),
+    ("proposed", "pgan_post"),
+    ("proposed", "classic"),
+    ("proposed", "random_contrast"),
+    ("proposed", "dagan"),
+]
 
 
 def _tool_methods() -> list[Method]:
@@ -160,6 +211,7 @@ def _tool_methods() -> list[Method]:
         ("niftyreg_nmi", "NiftyReg (NMI)", "fair: normalized mutual information", NIFTYREG, nmi),
         ("greedy_nmi", "greedy (NMI)", "greedy, normalized mutual information", GREEDY, Greedy()),
         ("convexadam_mind", "ConvexAdam (MIND)", "ConvexAdam, MIND descriptors", CONVEXADAM, Convexadam()),
+        ("instance_mind", "Instance (MIND)", INSTANCE_ABOUT, INSTANCE, Instance()),
     ]
     return [
         Method(

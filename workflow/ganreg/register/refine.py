@@ -1,4 +1,4 @@
-"""Refinement of one pair at test time: its velocity is optimized on the two images alone, without any label."""
+"""Optimization of one pair's velocity at test time, on the two images alone, without any label."""
 
 from collections.abc import Callable
 
@@ -17,20 +17,21 @@ def refine(
     moving: torch.Tensor,
     settings: Refinement,
 ) -> torch.Tensor:
-    """Minimize dissimilarity + roughness of the change over a stationary velocity, by Adam, from a network's proposal.
+    """Minimize dissimilarity + roughness of the change over a stationary velocity, by Adam, from a start.
 
-    What the network gives is a start near the pair's optimum, and the optimization what the network could not learn of
-    this pair (instance optimization, as in Balakrishnan et al. 2019, doi:10.1109/TMI.2019.2897538). Only the change
-    from the start is kept smooth: what the network learned from labels is not smoothed away.
+    Instance optimization, as in Balakrishnan et al. 2019 (doi:10.1109/TMI.2019.2897538). From a network's velocity, a
+    start near the pair's optimum, it finds what the network could not learn of this pair; from zero, it is a method
+    that has learned nothing. Only the change from the start is kept smooth: what a network learned from labels is not
+    smoothed away.
 
     Parameters
     ----------
-    velocity : Tensor (1, 3, U, V, W), voxels of its own grid, half of the one that the network reads
+    velocity : Tensor (1, 3, U, V, W), voxels of its own grid, half of the images'
     displacement_of : function (velocity) -> displacement (1, 3, X, Y, Z), voxels
     fixed, moving : Tensor (1, 1, X, Y, Z), preprocessed images, 0 outside the brain
     settings : Refinement
         The weights are beside that of MIND's distance, 1; `learning_rate` is, about, a step in voxels of the
-        velocity's grid.
+        velocity's grid, and falls to zero along half a cosine.
 
     Returns
     -------
@@ -42,6 +43,7 @@ def refine(
     information = similarity.negative_mutual_information(fixed, mask)
     velocity = velocity.clone().requires_grad_()
     optimizer = torch.optim.Adam([velocity], lr=settings.learning_rate)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, settings.steps)
     start = displacement_of(velocity.detach())
     for _ in range(settings.steps):
         displacement = displacement_of(velocity)
@@ -51,4 +53,5 @@ def refine(
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
+        schedule.step()
     return velocity.detach()

@@ -15,14 +15,41 @@ else:
     Similarity = Literal[tuple(similarity.NAMES)]
 
 
+class SplineScale(Block):
+    """A cubic spline of a random velocity."""
+
+    spacing_mm: Positive = Field(description="Distance of the nodes.")
+    sd_mm: Weight = Field(description="Standard deviation at the nodes.")
+
+
+class KnownDeformation(Block):
+    """Random stationary velocities, under which one subject becomes a pair with a known displacement."""
+
+    scales: Annotated[list[SplineScale], Field(min_length=1)] = Field(
+        [SplineScale(spacing_mm=32, sd_mm=2), SplineScale(spacing_mm=16, sd_mm=1.2)],
+        description="Both subjects of a pair are moved so: together by about as much as two subjects differ.",
+    )
+
+
 class RegistrationTraining(Supervised):
     """What all registration networks are trained with."""
 
+    pretraining: Whole = Field(
+        0,
+        description="Steps before the others, on T1w and T2w of one training subject under known random deformations "
+        "(block `known`). All arms of a fold start from the network that this leaves.",
+    )
+    known: Weight = Field(
+        1, description="Weight of the mean squared error of a known displacement, in voxels, where a step has one."
+    )
+
     similarity: Similarity = Field("mind", description=f"{', '.join(similarity.NAMES)}.")
+    similarity_weight: Weight = Field(1, description="Weight of the similarity; 0: labels alone.")
     sharpening: Weight = Field(
         0,
         description="How much of what 3x3x3 voxels average away is added to the images that the similarity compares, "
-        "and in which the U-Net searches for matches. 3 is better on the simulated cohort, worse on real T1w to T1w.",
+        "and in which the unrolled network searches for matches. 3 is better on the simulated cohort, worse on real "
+        "T1w to T1w.",
     )
     diffusion: Weight = Field(0.3, description="Weight of the diffusion term (Eq. 5), on the displacement in voxels.")
     bending: Weight = Field(0, description="Weight of the bending energy (Eq. 6), on the displacement in voxels.")
@@ -32,6 +59,16 @@ class RegistrationTraining(Supervised):
     dice_structures: Count = Field(8, description="Structures that the Dice term draws at each step.")
     flip: bool = Field(True, description="Half of the training pairs left to right, structures swapped.")
 
+    @property
+    def evaluations(self) -> int:
+        """Of the network, in one registration."""
+        return 1
+
+    @property
+    def gradients(self) -> int:
+        """Of a similarity with respect to the transform, in one registration."""
+        return 0
+
 
 class Voxelmorph(RegistrationTraining):
     """VoxelMorph (Balakrishnan et al. 2019)."""
@@ -40,23 +77,28 @@ class Voxelmorph(RegistrationTraining):
     decoder: Widths = Field([32, 32, 32, 32, 32, 8, 8], description="Widths of the decoder, more than the encoder has.")
 
 
-class Unet(RegistrationTraining):
-    """The registration U-Net."""
+class VelocityTraining(RegistrationTraining):
+    """A network that gives a stationary velocity: what is trained, and how it is integrated."""
 
     features: Widths = Field([16, 32, 48, 64], description="Width of each stage; every stage halves the grid.")
     dropout: Fraction = Field(0.05, description="Probability of dropping a channel of the decoder.")
     integration_steps: Count = Field(5, description="Squarings.")
     instance_norm: bool = Field(True, description="After each convolution; the paper has none.")
-    search: list[Count] = Field(
+
+
+class Unet(VelocityTraining):
+    """The paper's registration U-Net: two images in, one evaluation."""
+
+
+class Unrolled(VelocityTraining):
+    """The unrolled network: a learned optimizer that reads MIND costs and gradients in several passes."""
+
+    search: Annotated[list[Count], Field(min_length=1)] = Field(
         [1, 2],
         description="How far around each voxel the network is told how well the images match, in voxels: it reads the "
-        "differences of their MIND descriptors under these displacements, and in which direction MIND and mutual "
-        "information improve. Empty: it reads the two images, as in the paper, and has to learn by itself how T1w "
-        "appears in T2w.",
+        "differences of their MIND descriptors under these displacements.",
     )
-    passes: Count = Field(
-        3, description="Evaluations of the network, each on the pair as warped so far; the paper's network has one."
-    )
+    passes: Count = Field(3, description="Each evaluates the network on the pair as warped so far.")
     training_passes: Count = Field(
         2, description="Those of a training step: fewer are quicker, and the weights are the same in all."
     )
@@ -77,6 +119,16 @@ class Unet(RegistrationTraining):
     validate_every: Count = Field(50, description="Steps between validations; the best weights are kept.")
     precision: Precision = Field("float32", description="With bfloat16 the validation loss ended 1 % higher.")
 
+    @property
+    def evaluations(self) -> int:
+        """Of the network: each pass evaluates it in each direction, on the pair and on its mirror image."""
+        return self.passes * (1 + self.symmetric) * (1 + self.mirrored)
+
+    @property
+    def gradients(self) -> int:
+        """MIND's and mutual information's, in each evaluation."""
+        return 2 * self.evaluations
+
 
 class Refinement(Block):
     """The methods *_refined: a network's velocity is optimized on each test pair, without labels."""
@@ -85,7 +137,7 @@ class Refinement(Block):
     mutual_information: Weight = Field(0.03, description="Its weight beside MIND's.")
     diffusion: Weight = Field(4, description="Weight of the diffusion of what is added to the network's displacement.")
     steps: Count = Field(40, description="Steps of Adam.")
-    learning_rate: Positive = Field(0.1, description="Of Adam.")
+    learning_rate: Positive = Field(0.2, description="Of Adam; it falls to zero along half a cosine.")
 
 
 class Dropout(Seeded):

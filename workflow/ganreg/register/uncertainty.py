@@ -18,7 +18,7 @@ from ganreg.progress import Progress
 from ganreg.register import networks
 from ganreg.register.batch import inputs_of_pairs
 from ganreg.register.sampled import BACKWARD, MAPS, file_of
-from ganreg.register.settings import Dropout, Unet
+from ganreg.register.settings import Dropout, VelocityTraining
 from ganreg.resume import resume_key, unfinished
 from ganreg.spatial import transform_file, warp
 from ganreg.split.folds import Pair
@@ -79,7 +79,7 @@ def maps(
 def sample_transforms(
     pairs: Sequence[Pair],
     weights: Path,
-    settings: Unet,
+    settings: VelocityTraining,
     dropout: Dropout,
     modalities: tuple[str, str],
     subjects_folder: Path,
@@ -95,7 +95,7 @@ def sample_transforms(
     ----------
     pairs : list of dict: `pair`, `fixed`, `moving`
     weights : Path
-    settings : Unet, the network's
+    settings : VelocityTraining, the network's
     dropout : Dropout
     modalities : of the fixed and of the moving images
     subjects_folder : Path of the preprocessed subjects

@@ -7,7 +7,7 @@ import torch.nn.functional as functional
 from torch import nn
 
 from ganreg.learn.base import Network
-from ganreg.register.layers import Flow, convolution
+from ganreg.register.layers import Flow, centered, convolution
 from ganreg.register.settings import Voxelmorph
 
 
@@ -38,7 +38,7 @@ class VoxelMorph(Network):
 
     def forward(self, fixed: torch.Tensor, moving: torch.Tensor) -> torch.Tensor:
         """Displacement (B, 3, X, Y, Z) in voxels from two images (B, 1, X, Y, Z)."""
-        features = [torch.cat([fixed, moving], dim=1)]
+        features = [torch.cat([centered(fixed), centered(moving)], dim=1)]
         for layer in self.down:
             features.append(layer(features[-1]))
         x = features.pop()

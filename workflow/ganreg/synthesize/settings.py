@@ -1,6 +1,6 @@
 """Settings of the GANs, of their controls without a GAN, and of the measures of their samples."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -11,7 +11,6 @@ from ganreg.settings import (
     Label,
     Positive,
     Seeded,
-    Share,
     Trained,
     Weight,
     Whole,
@@ -137,10 +136,17 @@ class SampleSet(Block):
 class Synthetic(Block):
     """How synthetic subjects take part in training a registration network, in the arms that have them."""
 
-    share: Share = Field(0.5, description="Of the training steps that take synthetic subjects.")
+    per_real: Weight = Field(
+        1, description="Steps on synthetic subjects for each real one, on top: all arms take the same real steps."
+    )
     subjects: Several = Field(
         40,
         description="Of each fold's samples, the first so many; the last serve the table of their quality.",
+    )
+    supervision: Literal["labels", "displacement", "both"] = Field(
+        "labels",
+        description="labels: two synthetic subjects and their labels, as in the paper. displacement: T1w and T2w of "
+        "one, under known random deformations (block `known`). both: such a pair, and its labels, too.",
     )
 
 

@@ -1,0 +1,62 @@
+"""Instance optimization: the refinement's objective, minimized on each pair from the identity; nothing is learned.
+
+The control of all networks: what one of them is worth beyond its objective is its lead over this.
+"""
+
+from pathlib import Path
+
+from pydantic import Field
+
+from ganreg.register.settings import Refinement
+from ganreg.settings import Count, Device, Positive, Weight, of_runtime
+
+# what the function imports and takes long to: imported before the first pair's seconds are counted
+PACKAGES = ("torch", "ganreg.learn.devices", "ganreg.register.refine", "ganreg.register.velocity")
+
+
+class Instance(Refinement):
+    """Instance optimization by MIND and mutual information, from the identity."""
+
+    diffusion: Weight = Field(2, description="Weight of the diffusion of the displacement.")
+    steps: Count = Field(150, description="Steps of Adam.")
+    learning_rate: Positive = Field(0.3, description="Of Adam; it falls to zero along half a cosine.")
+    integration_steps: Count = Field(5, description="Squarings.")
+    device: Device = of_runtime("auto")
+    threads: Count = of_runtime(1)
+
+
+def register(fixed_path: Path, moving_path: Path, output: Path, settings: Instance) -> None:
+    """Register two preprocessed images by optimizing a stationary velocity at half size, and write the transform file.
+
+    Parameters
+    ----------
+    fixed_path, moving_path : Path
+        Preprocessed volumes on one grid of even sides.
+    output : Path of the transform file
+    settings : Instance
+
+    Raises
+    ------
+    InputError
+        If the images are not on one grid.
+    """
+    import numpy as np
+    import torch
+
+    from ganreg import io
+    from ganreg.learn.devices import choose_device
+    from ganreg.register.refine import refine
+    from ganreg.register.velocity import displacement_of
+    from ganreg.spatial import transform_file
+
+    fixed, moving = io.load_image(fixed_path), io.load_image(moving_path)
+    io.require_same_grid(fixed, fixed_path, moving, moving_path)
+    device = choose_device(settings.device)
+    images = [torch.from_numpy(np.asarray(image.dataobj))[None, None].to(device) for image in (fixed, moving)]
+
+    def displacement(velocity: torch.Tensor) -> torch.Tensor:
+        return displacement_of(velocity, settings.integration_steps)
+
+    start = torch.zeros(1, 3, *(size // 2 for size in fixed.shape), device=device)
+    velocity = refine(start, displacement, images[0], images[1], settings)
+    transform_file.write_transform(output, displacement(velocity)[0].cpu().numpy(), fixed.affine)
