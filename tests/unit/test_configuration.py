@@ -83,7 +83,7 @@ def test_both_voxelmorphs_differ_in_their_widths_alone(root, preset):
 
 def test_runtime_reaches_every_block_that_does_not_differ():
     found = configuration.load({"runtime": {"seed": 7, "threads": 3, "precision": "bfloat16"}, "rdnn": {"seed": 2}})
-    assert (found.cohort.seed, found.evaluation.seed, found.rdnn.seed) == (7, 7, 2)
+    assert (found.cohort.seed, found.split.seed, found.rdnn.seed) == (7, 7, 2)
     assert (found.pgan.threads, found.block("niftyreg_nmi").threads) == (3, 3)
     assert (found.pgan.precision, found.block("unet").precision) == ("bfloat16", "float32")
     assert found.external.simulated.seed == 101

@@ -105,7 +105,7 @@ if KINDS:
         "fig06_segmentation_dice": Figure(
             "plot_segmentation_dice",
             {"measured": MEASURED_SEGMENTATION},
-            {"plot": STYLE, "evaluation": BOOTSTRAP},
+            {"plot": STYLE, "folds": len(FOLDS)},
         ),
     }
 if "pgan" in KINDS:
@@ -136,7 +136,12 @@ if SMALLER:
             "folds": "<results>/split/folds.json",
             "structures": measured("", "structures", [*SMALLER, *COMPARED_SIZES]),
         },
-        {"plot": STYLE, "compared": COMPARED_SIZES, "exclude": CONFIG.evaluation.exclude, "evaluation": BOOTSTRAP},
+        {
+            "plot": STYLE,
+            "compared": COMPARED_SIZES,
+            "exclude": CONFIG.evaluation.exclude,
+            "design": design_of([*SMALLER, *COMPARED_SIZES]),
+        },
     )
 if UNCERTAIN:
     FIGURES["fig14_uncertainty"] = Figure(

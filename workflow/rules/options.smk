@@ -1,6 +1,6 @@
 # What scripts are handed beside files: the smallest block of settings that each needs, as one string.
 
-from ganreg.evaluate.settings import Bootstrap
+from ganreg.evaluate.settings import Design
 from ganreg.register.settings import Dropout
 from ganreg.report.settings import Style
 from ganreg.segment.settings import RdnnTraining
@@ -113,7 +113,12 @@ def threads_of(wildcards):
 FAIREST_SYN = [each for each in ("syn_mi", *IDS) if each in IDS and methods.METHODS[each].tool is methods.SYN][:1]
 SHOWN_METHODS = list(dict.fromkeys([*FAIREST_SYN, CONFIG.registration.reference_method]))
 STYLE, PLOT = CONFIG.plot.only(Style), CONFIG.plot
-BOOTSTRAP = CONFIG.evaluation.only(Bootstrap)
+
+
+def design_of(names):
+    """What intervals of some methods must know; some may have fewer training subjects."""
+    trained = [each for each in names if each in SMALLER or methods.METHODS[each].network]
+    return Design(folds=CONFIG.split.folds, trained=trained)
 
 
 def tool_definitions(tool):
