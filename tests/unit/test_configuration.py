@@ -98,6 +98,8 @@ def test_runtime_reaches_every_block_that_does_not_differ():
         ("preprocess.shape", [48, 50, 48], r"multiples of 16.*found \[48, 50, 48\]"),
         ("preprocess.shape", [16, 16, 16], r"pgan.stages: .*\[16, 16, 16\].*found 4 stages"),
         ("split.folds", 1, "split.folds: expected 2 or more, found 1"),
+        ("task.pairs_per_subject", "some", "task.pairs_per_subject: expected a valid integer or all, found 'some'"),
+        ("task.pairs_per_subject", 0, "task.pairs_per_subject: expected 1 or more or all, found 0"),
         ("split.folds", True, "split.folds: expected a valid integer, found True"),
         ("unet.learning_rate", "fast", "unet.learning_rate: expected a valid number, found 'fast'"),
         ("unet.learning_rate", float("nan"), "unet.learning_rate: expected a finite number, found nan"),
@@ -227,9 +229,10 @@ def test_a_reference_that_is_not_run_is_refused(config):
     ],
 )
 def test_impossible_splits_are_refused(folds, subjects, message):
-    found = configuration.load({"split": {"folds": folds}})
-    with pytest.raises(InputError, match=message):
-        validation.validate_subjects(found, [str(n) for n in range(subjects)])
+    for pairs in (1, "all"):
+        found = configuration.load({"split": {"folds": folds}, "task": {"pairs_per_subject": pairs}})
+        with pytest.raises(InputError, match=message):
+            validation.validate_subjects(found, [str(n) for n in range(subjects)])
 
 
 def test_training_sets_that_are_no_smaller_are_refused():
