@@ -75,7 +75,7 @@ def data(tmp_path):
 def evaluate(data, tmp_path, millimeters, method="syn_mi", folds=FOLDS):
     """The tables of a method that moves all pairs alike."""
     path = write_shift(tmp_path / "shift.nii.gz", millimeters)
-    transforms = {(fold["fold"], pair["pair"]): path for fold in folds for pair in fold["pairs"]}
+    transforms = {(fold["fold"], 1, pair["pair"]): path for fold in folds for pair in fold["pairs"]}
     return pairs.evaluate_pairs(folds, method, transforms, data)
 
 
@@ -106,7 +106,7 @@ def test_what_the_moving_scan_does_not_show_does_not_count(data, tmp_path):
     fold = [{"fold": 1, "pairs": [BETWEEN]}]
     tables = {}
     for name in ("with", "without"):
-        tables[name] = pairs.evaluate_pairs(fold, "syn_mi", {(1, BETWEEN["pair"]): tmp_path / "fold.nii.gz"}, data)
+        tables[name] = pairs.evaluate_pairs(fold, "syn_mi", {(1, 1, BETWEEN["pair"]): tmp_path / "fold.nii.gz"}, data)
         bids.path(data.subjects, "b", bids.EVALUATION_FOV).unlink(missing_ok=True)
     structures, per_pair = tables["with"]
     assert dice_of(structures) == {"left": 1, "right": 1}
@@ -185,11 +185,18 @@ def test_a_set_without_pairs_of_subjects_has_a_table_of_columns_alone(data, tmp_
 
 
 def test_folders_of_transforms_say_their_fold(tmp_path):
-    for name in ("folders/fold1/syn_mi/batch1/p1", "folders/fold12n3/unet_none_n3/p2"):
+    for name in (
+        "folders/fold1/syn_mi/batch1/p1",
+        "folders/fold12n3/unet_none/p2",
+        "folders/fold12n3s3/unet_none/p2",
+        "folders/fold2s2/unet_none/p3",
+    ):
         io.write_text(tmp_path / f"{name}.nii.gz", "")
-    folders = [tmp_path / "folders/fold1/syn_mi/batch1", tmp_path / "folders/fold12n3/unet_none_n3"]
+    folders = [tmp_path / "folders" / name for name in ("fold1/syn_mi/batch1", "fold2s2/unet_none")]
+    folders += [tmp_path / "folders" / name for name in ("fold12n3/unet_none", "fold12n3s3/unet_none")]
     assert {key: path.name for key, path in pairs.transforms_in(folders).items()} == {
-        (1, "p1"): "p1.nii.gz", (12, "p2"): "p2.nii.gz",
+        (1, 1, "p1"): "p1.nii.gz", (12, 1, "p2"): "p2.nii.gz", (12, 3, "p2"): "p2.nii.gz",
+        (2, 2, "p3"): "p3.nii.gz",
     }  # fmt: skip
     with pytest.raises(InputError, match="expected a folder below one such as fold1"):
         pairs.transforms_in([tmp_path / "folders"])

@@ -181,6 +181,21 @@ def test_there_is_no_interval_of_one_fold_and_no_p_of_no_difference():
     assert np.isnan(p)
 
 
+def test_joined_tables_have_a_seed_for_every_line_where_one_has_it(tmp_path):
+    tool, network = long_table({"syn_mi": two_folds()}), long_table({"unet_none": two_folds(0.1)})
+    paths = [tmp_path / f"{name}.csv" for name in ("tool", "network", "seeds")]
+    seeded = pd.concat([network.assign(seed=seed) for seed in (1, 2)])
+    for path, table in zip(paths, (tool, network, seeded), strict=True):
+        table.to_csv(path, index=False)
+    assert list(tables.joined(paths[:2]).columns) == list(tool.columns)
+    found = tables.joined([paths[0], paths[2]])
+    columns = list(tool.columns)
+    columns.insert(columns.index("method") + 1, "seed")
+    # what stands behind `structure` is a measure
+    assert list(found.columns) == columns
+    assert found.groupby("method")["seed"].unique().map(list).to_dict() == {"syn_mi": [1], "unet_none": [1, 2]}
+
+
 def test_a_tool_has_one_value_for_all_seeds_and_a_network_its_own():
     network = pd.concat([long_table({"unet_none": two_folds(0.1 * seed)}).assign(seed=seed) for seed in (1, 2)])
     frame = pd.concat([long_table({"syn_mi": two_folds()}).assign(seed=1), network])

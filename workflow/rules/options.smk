@@ -77,11 +77,12 @@ def other_rdnn(ends):
 
 
 def training_options(wildcards):
-    """What a registration network is trained with in its arm; `method` may have fewer training subjects."""
-    arm = methods.METHODS[wildcards.method].arm
+    """What a registration network is trained with in its arm, a further training seed with a further number."""
+    arm, settings = methods.METHODS[wildcards.method].arm, network_of(wildcards.method)
+    further = int(wildcards.fold.partition("s")[2] or 1) - 1
     return canonical(
         {
-            "settings": network_of(wildcards.method),
+            "settings": settings.model_copy(update={"seed": settings.seed + further}),
             "task": TASK,
             "augmentation": CONFIG.augmentation if arm.classic else None,
             "synthetic": CONFIG.synthetic if arm.samples else None,

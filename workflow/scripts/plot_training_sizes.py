@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = cli.add_paths(cli.parser(__doc__, Options), "folds", "output", many=("structures",))
     args = parser.parse_args(argv)
     settings, compared = args.options.plot, args.options.compared
-    structures = pd.concat([pd.read_csv(path) for path in args.structures])
+    structures = tables.joined(args.structures)
     structures = structures[~structures["structure"].isin(args.options.exclude)]
     # folds may differ by one subject
     whole = min(len(fold["train"]) for fold in io.read_json(args.folds)["folds"])

@@ -2,10 +2,8 @@
 
 from collections.abc import Sequence
 
-import pandas as pd
-
 from ganreg import cli, io, manifest
-from ganreg.evaluate import external_table, markdown
+from ganreg.evaluate import external_table, markdown, tables
 from ganreg.evaluate.settings import Design
 from ganreg.settings import Block
 
@@ -35,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = cli.add_paths(cli.parser(__doc__, Options), "output", many=("structures", "pairs"))
     args = parser.parse_args(argv)
     options = args.options
-    structures, pairs = (pd.concat([pd.read_csv(path) for path in paths]) for paths in (args.structures, args.pairs))
+    structures, pairs = tables.joined(args.structures), tables.joined(args.pairs)
     structures = structures[~structures["structure"].isin(options.exclude)]
     table = external_table.summary(structures, pairs, options.design)
     labels = "silver labels" if options.silver else "simulated labels" if options.simulated else "their own labels"

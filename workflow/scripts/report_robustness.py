@@ -29,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = cli.add_paths(cli.parser(__doc__, Options), "folds", "output", many=("structures",))
     args = parser.parse_args(argv)
     options = args.options
-    structures = pd.concat([pd.read_csv(path) for path in args.structures])
+    structures = tables.joined(args.structures)
     structures = structures[~structures["structure"].isin(options.exclude)]
     folds = io.read_json(args.folds)["folds"]
     pairs = pd.DataFrame([{"fold": fold["fold"], **pair} for fold in folds for pair in fold["pairs"]])

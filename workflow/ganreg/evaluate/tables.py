@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,25 @@ import pandas as pd
 from ganreg.errors import InputError
 from ganreg.evaluate.settings import Design
 from ganreg.evaluate.statistics import COMPARISON, comparison, estimate, holm, seed_means, subject_means
+
+
+def joined(paths: Iterable[Path]) -> pd.DataFrame:
+    """Methods' long tables as one.
+
+    Parameters
+    ----------
+    paths : CSV files, as `evaluate_pairs` has them
+
+    Returns
+    -------
+    pandas.DataFrame
+        Where one has a column `seed`, all have it behind `method`: 1 for those that have no other.
+    """
+    table = pd.concat([pd.read_csv(path) for path in paths])
+    if "seed" in table:
+        seeds = table.pop("seed").fillna(1).astype(int)
+        table.insert(list(table.columns).index("method") + 1, "seed", seeds)
+    return table
 
 
 def require_same_pairs(frame: pd.DataFrame) -> None:
