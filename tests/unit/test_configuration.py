@@ -83,7 +83,7 @@ def test_both_voxelmorphs_differ_in_their_widths_alone(root, preset):
 
 def test_runtime_reaches_every_block_that_does_not_differ():
     found = configuration.load({"runtime": {"seed": 7, "threads": 3, "precision": "bfloat16"}, "rdnn": {"seed": 2}})
-    assert (found.cohort.seed, found.evaluation.seed, found.rdnn.seed) == (7, 7, 2)
+    assert (found.cohort.seed, found.split.seed, found.rdnn.seed) == (7, 7, 2)
     assert (found.pgan.threads, found.block("niftyreg_nmi").threads) == (3, 3)
     assert (found.pgan.precision, found.block("unrolled").precision) == ("bfloat16", "float32")
     assert found.external.simulated.seed == 101
@@ -98,6 +98,8 @@ def test_runtime_reaches_every_block_that_does_not_differ():
         ("preprocess.shape", [48, 50, 48], r"multiples of 16.*found \[48, 50, 48\]"),
         ("preprocess.shape", [16, 16, 16], r"pgan.stages: .*\[16, 16, 16\].*found 4 stages"),
         ("split.folds", 1, "split.folds: expected 2 or more, found 1"),
+        ("task.pairs_per_subject", "some", "task.pairs_per_subject: expected a valid integer or all, found 'some'"),
+        ("task.pairs_per_subject", 0, "task.pairs_per_subject: expected 1 or more or all, found 0"),
         ("split.folds", True, "split.folds: expected a valid integer, found True"),
         ("unet.learning_rate", "fast", "unet.learning_rate: expected a valid number, found 'fast'"),
         ("unet.learning_rate", float("nan"), "unet.learning_rate: expected a finite number, found nan"),
@@ -231,9 +233,10 @@ def test_a_reference_that_is_not_run_is_refused(config):
     ],
 )
 def test_impossible_splits_are_refused(folds, subjects, message):
-    found = configuration.load({"split": {"folds": folds}})
-    with pytest.raises(InputError, match=message):
-        validation.validate_subjects(found, [str(n) for n in range(subjects)])
+    for pairs in (1, "all"):
+        found = configuration.load({"split": {"folds": folds}, "task": {"pairs_per_subject": pairs}})
+        with pytest.raises(InputError, match=message):
+            validation.validate_subjects(found, [str(n) for n in range(subjects)])
 
 
 def test_training_sets_that_are_no_smaller_are_refused():

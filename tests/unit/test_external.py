@@ -3,12 +3,13 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 from scipy.spatial.transform import Rotation
 
 from ganreg import io
 from ganreg.errors import InputError
 from ganreg.evaluate import external_table, metrics, pairs, truth
-from ganreg.evaluate.settings import Bootstrap
+from ganreg.evaluate.settings import Design
 from ganreg.spatial import transform_file
 from ganreg.volumes import bids
 
@@ -74,7 +75,7 @@ def data(tmp_path):
 def evaluate(data, tmp_path, millimeters, method="syn_mi", folds=FOLDS):
     """The tables of a method that moves all pairs alike."""
     path = write_shift(tmp_path / "shift.nii.gz", millimeters)
-    transforms = {(fold["fold"], pair["pair"]): path for fold in folds for pair in fold["pairs"]}
+    transforms = {(fold["fold"], 1, pair["pair"]): path for fold in folds for pair in fold["pairs"]}
     return pairs.evaluate_pairs(folds, method, transforms, data)
 
 
@@ -105,7 +106,7 @@ def test_what_the_moving_scan_does_not_show_does_not_count(data, tmp_path):
     fold = [{"fold": 1, "pairs": [BETWEEN]}]
     tables = {}
     for name in ("with", "without"):
-        tables[name] = pairs.evaluate_pairs(fold, "syn_mi", {(1, BETWEEN["pair"]): tmp_path / "fold.nii.gz"}, data)
+        tables[name] = pairs.evaluate_pairs(fold, "syn_mi", {(1, 1, BETWEEN["pair"]): tmp_path / "fold.nii.gz"}, data)
         bids.path(data.subjects, "b", bids.EVALUATION_FOV).unlink(missing_ok=True)
     structures, per_pair = tables["with"]
     assert dice_of(structures) == {"left": 1, "right": 1}
@@ -179,16 +180,23 @@ def test_a_set_without_pairs_of_subjects_has_a_table_of_columns_alone(data, tmp_
     structures, per_pair = evaluate(data, tmp_path, [0, 0, 0], folds=[{"fold": 1, "pairs": [WITHIN]}])
     assert structures.empty
     assert {"task", "structure", "dice"} <= {*structures.columns}
-    table = external_table.summary(structures, per_pair, Bootstrap(bootstrap=100, seed=1))
+    table = external_table.summary(structures, per_pair, Design(folds=2, trained=["unet_none"]))
     assert table.loc[0, ["n_subjects", "n_truth"]].tolist() == [0, 1]
 
 
 def test_folders_of_transforms_say_their_fold(tmp_path):
-    for name in ("folders/fold1/syn_mi/batch1/p1", "folders/fold12n3/unet_none_n3/p2"):
+    for name in (
+        "folders/fold1/syn_mi/batch1/p1",
+        "folders/fold12n3/unet_none/p2",
+        "folders/fold12n3s3/unet_none/p2",
+        "folders/fold2s2/unet_none/p3",
+    ):
         io.write_text(tmp_path / f"{name}.nii.gz", "")
-    folders = [tmp_path / "folders/fold1/syn_mi/batch1", tmp_path / "folders/fold12n3/unet_none_n3"]
+    folders = [tmp_path / "folders" / name for name in ("fold1/syn_mi/batch1", "fold2s2/unet_none")]
+    folders += [tmp_path / "folders" / name for name in ("fold12n3/unet_none", "fold12n3s3/unet_none")]
     assert {key: path.name for key, path in pairs.transforms_in(folders).items()} == {
-        (1, "p1"): "p1.nii.gz", (12, "p2"): "p2.nii.gz",
+        (1, 1, "p1"): "p1.nii.gz", (12, 1, "p2"): "p2.nii.gz", (12, 3, "p2"): "p2.nii.gz",
+        (2, 2, "p3"): "p3.nii.gz",
     }  # fmt: skip
     with pytest.raises(InputError, match="expected a folder below one such as fold1"):
         pairs.transforms_in([tmp_path / "folders"])
@@ -197,21 +205,24 @@ def test_folders_of_transforms_say_their_fold(tmp_path):
 def test_the_summary_takes_means_over_subjects_and_the_worst_error():
     keys = {"dataset": "d", "fold": 1, "modality": "ct", "method": "initial"}
     dice = pd.DataFrame(
-        [{**keys, "pair": pair, "fixed": fixed, "structure": structure, "dice": value}
-         for pair, fixed, structure, value in (
-             ("x", "a", "left", 0.2), ("x", "a", "right", 0.4), ("y", "b", "left", 0.7), ("y", "b", "right", np.nan))]
+        [{**keys, "fold": fold, "pair": pair, "fixed": fixed, "structure": structure, "dice": value}
+         for fold, pair, fixed, structure, value in (
+             (1, "x", "a", "left", 0.2), (1, "x", "a", "right", 0.4),
+             (2, "y", "b", "left", 0.7), (2, "y", "b", "right", np.nan))]
     )  # fmt: skip
     errors = pd.DataFrame(
         [{**keys, "fixed": name, "tre_median_mm": tre, "tre_max_mm": 2 * tre, "tre_corners_mm": 3 * tre}
          for name, tre in (("a", 1.0), ("b", 2.0), ("c", 6.0), ("d", np.nan))]
     )  # fmt: skip
     headers = errors.assign(method="headers", tre_median_mm=errors["tre_median_mm"] + 1)
-    table = external_table.summary(dice, pd.concat([headers, errors]), Bootstrap(bootstrap=100, seed=1))
+    table = external_table.summary(dice, pd.concat([headers, errors]), Design(folds=2, trained=["unet_none"]))
     assert table["method"].tolist() == ["headers", "initial"]
     assert np.isnan(table.loc[0, "dice_mean"])
     assert table.loc[0, ["n_subjects", "n_truth", "tre_median_mm"]].tolist() == [0, 3, 3]
     row = table.iloc[1]
     assert row["dice_mean"] == pytest.approx(0.5)
-    assert row[["ci_low", "ci_high"]].tolist() == pytest.approx([0.3, 0.7])
+    # two folds, .3 and .7: Student's t with one degree of freedom
+    half = stats.t.ppf(0.975, 1) * 0.2
+    assert row[["ci_low", "ci_high"]].tolist() == pytest.approx([0.5 - half, 0.5 + half])
     assert row[["n_subjects", "n_truth"]].tolist() == [2, 3]
     assert row[["tre_median_mm", "tre_max_mm", "tre_corners_mm"]].tolist() == [2, 12, 6]

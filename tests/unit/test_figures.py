@@ -9,8 +9,6 @@ from matplotlib.colors import to_hex
 
 from ganreg import io
 
-EVALUATION = {"bootstrap": 100, "seed": 1}
-
 pytestmark = pytest.mark.filterwarnings("error")
 
 
@@ -115,7 +113,7 @@ def test_training_sizes_are_drawn_with_what_the_augmentation_adds(root, tmp_path
         io.write_table(paths[-1], pd.concat([table, table.assign(structure="left out", dice=0)]))
     io.write_json(tmp_path / "folds.json", {"folds": [{"train": ["c"] * 8}, {"train": ["c"] * 7}]})
     options = {"plot": STYLE, "compared": ["unet_none", "unet_proposed"], "exclude": ["left out"]}
-    options["evaluation"] = EVALUATION
+    options["design"] = {"folds": 2, "trained": []}
     paths = {"structures": paths, "folds": tmp_path / "folds.json"}
     figures.draw(root, "plot_training_sizes", options, tmp_path / "figure.png", **paths)
     data = pd.read_csv(tmp_path / "figure.csv")
@@ -139,7 +137,7 @@ def test_training_sizes_are_drawn_with_what_the_augmentation_adds(root, tmp_path
 def test_segmentation_is_drawn_with_what_lacking_recurrence_costs(root, tmp_path, drawn):
     structures = {"right thalamus": 0.02, "left thalamus": 0}
     table = pd.DataFrame(
-        {"fold": 1, "subject": subject, "role": role, "model": model, "structure": structure}
+        {"fold": int(subject), "subject": subject, "role": role, "model": model, "structure": structure}
         # training subjects are not drawn
         | {"dice": 0.7 + 0.1 * (subject == "02") - 0.05 * (model != "rdnn") + more if role == "test" else 0.1}
         for model in ("rdnn", "rdnn_norecurrence")
@@ -147,7 +145,7 @@ def test_segmentation_is_drawn_with_what_lacking_recurrence_costs(root, tmp_path
         for structure, more in structures.items()
     )
     io.write_table(tmp_path / "segmentation.csv", table)
-    options = {"plot": STYLE, "evaluation": EVALUATION}
+    options = {"plot": STYLE, "folds": 2}
     output = tmp_path / "figure.png"
     figures.draw(root, "plot_segmentation_dice", options, output, measured=tmp_path / "segmentation.csv")
     assert figures.texts(drawn[0].legends[0]) == [

@@ -37,6 +37,14 @@ def test_each_test_subject_is_fixed_and_moving_equally_often(rounds):
         assert all(pair["fixed"] != pair["moving"] for pair in fold["pairs"])
 
 
+def test_all_ordered_pairs_of_a_fold_come_once_each():
+    made = folds.make_folds(SUBJECTS[:14], SPLIT, Task(pairs_per_subject="all"))["folds"]
+    assert [len(fold["pairs"]) for fold in made] == [6, 6, 6, 6, 2]
+    for fold in made:
+        wanted = {(fixed, moving) for fixed in fold["test"] for moving in fold["test"] if fixed != moving}
+        assert sorted((pair["fixed"], pair["moving"]) for pair in fold["pairs"]) == sorted(wanted)
+
+
 def test_the_seed_decides_and_the_order_of_the_listing_does_not(made):
     assert folds.make_folds(SUBJECTS[::-1], SPLIT, TASK) == made
     assert folds.make_folds(SUBJECTS, SPLIT.model_copy(update={"seed": 2}), TASK)["hash"] != made["hash"]
@@ -59,8 +67,9 @@ def test_an_atlas_moves_onto_every_subject_and_is_in_no_fold():
 def test_too_few_subjects_are_refused():
     with pytest.raises(InputError, match="as folds, 5, found 4"):
         folds.make_folds(SUBJECTS[:4], SPLIT, TASK)
-    with pytest.raises(InputError, match="at least 2 subjects to pair with each other, found 1"):
-        folds.make_folds(SUBJECTS[:5], SPLIT, TASK)
+    for task in (TASK, Task(pairs_per_subject="all")):
+        with pytest.raises(InputError, match="at least 2 subjects to pair with each other, found 1"):
+            folds.make_folds(SUBJECTS[:5], SPLIT, task)
 
 
 def test_a_model_that_saw_a_test_subject_is_refused(made, tmp_path):
@@ -98,6 +107,11 @@ def test_smaller_training_sets_are_nested_and_change_nothing_else_of_a_fold(made
     for name in ("1n99", "6"):
         with pytest.raises(InputError, match=f"expected fold {name}, found"):
             folds.select(made, name)
+
+
+def test_training_seeds_have_the_same_folds(made):
+    assert folds.select(made, "2s3") == folds.select(made, "2")
+    assert folds.select(made, "2n4s2") == folds.select(made, "2n4")
 
 
 def test_training_files_are_a_subjects_images_and_labels(tmp_path):

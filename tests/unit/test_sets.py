@@ -4,6 +4,7 @@ import pytest
 
 from ganreg import configuration
 from ganreg.configuration import sets
+from ganreg.split import folds
 
 
 @pytest.mark.parametrize(
@@ -27,6 +28,15 @@ def test_files_of_a_set_follow_its_patterns():
     assert main.modalities["15"] == ["T1w", "T2w"]
     atlas = sets.main_set(configuration.load({"task": {"pairs": "atlas_to_subject"}}), "root", "labels.tsv")
     assert {*atlas.subjects} - {*main.subjects} == {"atlas"}
+
+
+@pytest.mark.parametrize("pairs", [1, 2, "all"])
+@pytest.mark.parametrize("task", ["inter_subject", "within_subject"])
+def test_as_many_pairs_are_planned_as_folds_have(task, pairs):
+    config = configuration.load({"task": {"pairs": task, "pairs_per_subject": pairs}})
+    # the folds have 4, 4, 3, 3 and 3 test subjects
+    made = folds.make_folds([f"{number:02d}" for number in range(17)], config.split, config.task)
+    assert sets.pairs_per_fold(config, 17) == [len(fold["pairs"]) for fold in made["folds"]]
 
 
 @pytest.fixture

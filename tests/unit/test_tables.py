@@ -5,12 +5,15 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
 
 from ganreg.errors import InputError
 from ganreg.evaluate import markdown, statistics, tables
-from ganreg.evaluate.settings import Bootstrap
+from ganreg.evaluate.settings import Design
 
-SETTINGS = Bootstrap(bootstrap=500, seed=1)
+DESIGN = Design(folds=2, trained=["unet_none"])
 EXPERIMENT = tables.Experiment("d", "t", "h", labeled=["unet_none"])
 PAPER = pd.DataFrame({"method": ["syn_mi"], "dice_mean": [0.776]})
 
@@ -60,7 +63,7 @@ def test_a_method_that_is_not_ranked_is_shown_and_counts_in_no_comparison():
             "unet_none",
             dataclasses.replace(EXPERIMENT, unranked=unranked),
             PAPER,
-            SETTINGS,
+            DESIGN,
         )
         for unranked in ([], ["syn_mi"])
     )
@@ -76,7 +79,7 @@ def test_a_method_that_is_not_ranked_is_shown_and_counts_in_no_comparison():
 def test_table1_difference_is_reference_minus_method():
     methods = ["syn_mi", "unet_none"]
     frame = long_table({"syn_mi": two_folds(-0.1), "unet_none": two_folds()})
-    table = tables.table1(frame, pair_table(methods), methods, "unet_none", EXPERIMENT, PAPER, SETTINGS).set_index(
+    table = tables.table1(frame, pair_table(methods), methods, "unet_none", EXPERIMENT, PAPER, DESIGN).set_index(
         "method"
     )
     assert table.loc["unet_none", "dice_mean"] == pytest.approx((0.6 + 0.8 + 0.5) / 3)
@@ -91,7 +94,7 @@ def test_table1_difference_is_reference_minus_method():
 def test_table1_shows_a_further_measure_of_structures_by_itself():
     frame = long_table({"syn_mi": two_folds(), "unet_none": two_folds()}).assign(volume_error=0.25)
     table = tables.table1(
-        frame, pair_table(["syn_mi", "unet_none"]), ["syn_mi"], "unet_none", EXPERIMENT, PAPER, SETTINGS
+        frame, pair_table(["syn_mi", "unet_none"]), ["syn_mi"], "unet_none", EXPERIMENT, PAPER, DESIGN
     )
     assert list(table.columns)[-5:] == ["hd95_mm", "volume_error", "ndv_percent", "folded_percent", "paper_dice"]
     assert table.loc[0, ["hd95_mm", "volume_error", "ndv_percent", "folded_percent"]].tolist() == [2, 0.25, 0.1, 1]
@@ -116,34 +119,98 @@ def test_holm_against_a_worked_example():
     np.testing.assert_allclose(corrected, [0.03, 0.06, np.nan, 0.06])
 
 
-def test_the_bootstrap_resamples_within_folds():
-    values, folds = np.array([0.0, 0.0, 1.0, 1.0]), np.array([1, 1, 2, 2])
-    # within folds there is nothing to vary; across them there would be
-    assert statistics.bootstrap_interval(values, folds, SETTINGS) == (0.5, 0.5)
-    values, settings = np.random.default_rng(0).normal(0, 1, 400), Bootstrap(bootstrap=2000, seed=1)
-    low, high = statistics.bootstrap_interval(values, np.ones(400), settings)
-    assert high - low == pytest.approx(2 * 1.96 / 20, rel=0.1)
-    assert low < values.mean() < high
+def subjects(values, folds):
+    """Values of subjects as `seed_means` gives them; a value may be a list, one number for each seed."""
+    index = pd.MultiIndex.from_tuples(
+        [(fold, str(number)) for number, fold in enumerate(folds)], names=["fold", "fixed"]
+    )
+    return pd.DataFrame(values, index)
 
 
-def test_the_bootstrap_is_the_quantiles_of_resampled_means():
-    values, folds = np.random.default_rng(0).normal(size=9), np.array([1, 1, 1, 2, 2, 2, 2, 3, 3])
-    rng = np.random.default_rng(7)
-    total = np.zeros(300)
-    for fold in (1, 2, 3):
-        part = values[folds == fold]
-        total += part[rng.integers(len(part), size=(300, len(part)))].sum(axis=1)
-    expected = np.quantile(total / 9, [0.025, 0.975])
-    found = statistics.bootstrap_interval(values, folds, Bootstrap(bootstrap=300, seed=7))
-    np.testing.assert_allclose(found, expected, rtol=1e-12)
+def test_an_interval_is_students_of_the_folds_means():
+    values, folds = np.random.default_rng(0).normal(0.5, 1, 15), np.repeat([1, 2, 3, 4, 5], 3)
+    means = values.reshape(5, 3).mean(axis=1)
+    found, expected = statistics.estimate(subjects(values, folds), 0), stats.ttest_1samp(means, 0)
+    interval = expected.confidence_interval()
+    assert found == pytest.approx((values.mean(), interval.low, interval.high, expected.pvalue))
+    # what varies within folds alone does not count
+    balanced = subjects([0.0, 1.0, 0.0, 1.0], [1, 1, 2, 2])
+    assert statistics.estimate(balanced, 0) == (0.5, 0.5, 0.5, 0)
 
 
-def test_a_fold_of_one_subject_does_not_vary():
-    assert statistics.bootstrap_interval(np.array([2.0]), np.array([1]), SETTINGS) == (2, 2)
-    values, folds = np.array([10.0, 0.0, 2.0]), np.array([1, 2, 2])
-    # the mean over all three subjects of 10 and twice 0, twice 2, or one of each
-    assert statistics.bootstrap_interval(values, folds, SETTINGS) == pytest.approx((10 / 3, 14 / 3))
-    assert np.isnan(statistics.bootstrap_interval(np.zeros(0), np.zeros(0), SETTINGS)).all()
+def test_training_sets_that_folds_share_widen_an_interval_as_nadeau_and_bengio_say():
+    values, folds = np.random.default_rng(0).normal(size=15), np.repeat([1, 2, 3, 4, 5], 3)
+    design = Design(folds=5, trained=["unet_none"])
+    tools, network = (design.overlap(method, "syn_mi") for method in ("niftyreg_nmi", "unet_none"))
+    plain, wider = (statistics.estimate(subjects(values, folds), each) for each in (tools, network))
+    # 1/5 of the folds' variance, and 1/5 + 3 test subjects / 12 others
+    assert (wider.high - wider.mean) / (plain.high - plain.mean) == pytest.approx(((1 / 5 + 3 / 12) / (1 / 5)) ** 0.5)
+
+
+def test_training_seeds_count_where_there_are_several():
+    folds = [1, 1, 2, 2, 3, 3]
+    one = np.array([[0.1], [0.3], [0.2], [0.6], [0.5], [0.1]])
+    plain = statistics.estimate(subjects(one, folds), 0)
+    # seeds that do not differ change nothing
+    assert statistics.estimate(subjects(np.repeat(one, 3, axis=1), folds), 0) == pytest.approx(plain)
+    # two parts of the mean's variance, one of three folds and one of three seeds, with two degrees of freedom each
+    seeds = np.array([-0.2, 0.0, 0.2])
+    found = statistics.estimate(subjects(one + seeds, folds), 0)
+    parts = np.array([0.2, 0.4, 0.3]).var(ddof=1) / 3, seeds.var(ddof=1) / 3
+    freedom = sum(parts) ** 2 / (parts[0] ** 2 / 2 + parts[1] ** 2 / 2)
+    assert found.mean == pytest.approx(0.3)
+    assert found.high - found.mean == pytest.approx(stats.t.ppf(0.975, freedom) * sum(parts) ** 0.5)
+
+
+@given(st.integers(0, 10**6), st.integers(2, 6), st.integers(1, 3), st.floats(-1.5, 1.5), st.sampled_from([0, 0.25]))
+def test_an_interval_holds_zero_unless_p_is_below_05(seed, count, seeds, shift, overlap):
+    rng = np.random.default_rng(seed)
+    folds = np.repeat(np.arange(count), rng.integers(1, 4, count))
+    found = statistics.estimate(subjects(rng.normal(shift, 1, (len(folds), seeds)), folds), overlap)
+    assert (found.low > 0 or found.high < 0) == (found.p < 0.05)
+    assert found.low < found.mean < found.high
+
+
+def test_there_is_no_interval_of_one_fold_and_no_p_of_no_difference():
+    mean, *others = statistics.estimate(subjects([1.0, 2.0], [1, 1]), 0)
+    assert mean == 1.5
+    assert np.isnan(others).all()
+    assert np.isnan(statistics.estimate(subjects(np.zeros((0, 1)), []), 0)).all()
+    *interval, p = statistics.estimate(subjects([0.0, 0.0], [1, 2]), 0)
+    assert interval == [0, 0, 0]
+    assert np.isnan(p)
+
+
+def test_joined_tables_have_a_seed_for_every_line_where_one_has_it(tmp_path):
+    tool, network = long_table({"syn_mi": two_folds()}), long_table({"unet_none": two_folds(0.1)})
+    paths = [tmp_path / f"{name}.csv" for name in ("tool", "network", "seeds")]
+    seeded = pd.concat([network.assign(seed=seed) for seed in (1, 2)])
+    for path, table in zip(paths, (tool, network, seeded), strict=True):
+        table.to_csv(path, index=False)
+    assert list(tables.joined(paths[:2]).columns) == list(tool.columns)
+    found = tables.joined([paths[0], paths[2]])
+    columns = list(tool.columns)
+    columns.insert(columns.index("method") + 1, "seed")
+    # what stands behind `structure` is a measure
+    assert list(found.columns) == columns
+    assert found.groupby("method")["seed"].unique().map(list).to_dict() == {"syn_mi": [1], "unet_none": [1, 2]}
+
+
+def test_a_tool_has_one_value_for_all_seeds_and_a_network_its_own():
+    network = pd.concat([long_table({"unet_none": two_folds(0.1 * seed)}).assign(seed=seed) for seed in (1, 2)])
+    frame = pd.concat([long_table({"syn_mi": two_folds()}).assign(seed=1), network])
+    found = statistics.seed_means(frame, "dice")
+    np.testing.assert_allclose(found["syn_mi"], [[0.6, 0.6], [0.8, 0.8], [0.5, 0.5]])
+    np.testing.assert_allclose(found["unet_none"], [[0.7, 0.8], [0.9, 1.0], [0.6, 0.7]])
+    table = tables.table1(
+        frame, pair_table(["syn_mi", "unet_none"]), ["syn_mi", "unet_none"], "unet_none", EXPERIMENT, PAPER, DESIGN
+    ).set_index("method")
+    assert table["n_subjects"].tolist() == [3, 3]
+    assert table.loc["unet_none", "dice_mean"] == pytest.approx((0.75 + 0.95 + 0.65) / 3)
+    assert table.loc["syn_mi", "diff_reference"] == pytest.approx(0.15)
+    # the seeds differ by .1 in every fold: one degree of freedom
+    half = stats.t.ppf(0.975, 1) * np.std([0.1, 0.2], ddof=1) / 2**0.5
+    assert table.loc["syn_mi", "ci_high"] == pytest.approx(0.15 + half)
 
 
 def test_markdown_leaves_missing_values_empty():
@@ -157,11 +224,11 @@ def test_a_gain_is_the_arm_minus_what_it_is_compared_with():
     frame = long_table({"unet_none": two_folds(), "unet_pgan": two_folds(0.05), "unet_warped": two_folds(0.02)})
     contrasts = [("unet_pgan", "unet_none"), ("unet_pgan", "unet_warped")]
     errors = [
-        {"method": method, "fold": fold, "fixed": fixed, "tre_mm": value + spread}
+        {"method": method, "fold": fold, "fixed": fixed, "pair": fixed, "tre_mm": value + spread}
         for method, value in {"unet_none": 4.0, "unet_pgan": 3.5, "unet_warped": 3.8}.items()
         for fold, fixed, spread in ((1, "a", 0.5), (1, "b", 0.0), (2, "c", 1.0))
     ]
-    table = tables.gains(frame, pd.DataFrame(errors), contrasts, "d", SETTINGS)
+    table = tables.gains(frame, pd.DataFrame(errors), contrasts, "d", DESIGN)
     np.testing.assert_allclose(table["gain"], [0.05, 0.03])
     np.testing.assert_allclose(table["ci_high"], [0.05, 0.03])
     assert list(table["against"]) == ["unet_none", "unet_warped"]
@@ -172,9 +239,10 @@ def test_a_gain_is_the_arm_minus_what_it_is_compared_with():
 def test_without_a_truth_no_gain_in_the_true_error_is_told():
     frame = long_table({"unet_none": two_folds(), "unet_pgan": two_folds(0.05)})
     errors = pd.DataFrame(
-        [(m, 1, "a", np.nan) for m in ("unet_none", "unet_pgan")], columns=["method", "fold", "fixed", "tre_mm"]
+        [(m, 1, "a", "p1", np.nan) for m in ("unet_none", "unet_pgan")],
+        columns=["method", "fold", "fixed", "pair", "tre_mm"],
     )
-    table = tables.gains(frame, errors, [("unet_pgan", "unet_none")], "d", SETTINGS)
+    table = tables.gains(frame, errors, [("unet_pgan", "unet_none")], "d", DESIGN)
     assert list(table.columns)[-1] == "effect_size"
 
 
@@ -187,7 +255,7 @@ def test_dice_by_training_size_compares_methods_of_the_same_number_of_subjects()
     values = {"unet_none": two_folds(), "unet_none_n3": two_folds(-0.2)}
     values |= {"unet_proposed": two_folds(0.01), "unet_proposed_n3": two_folds(-0.15)}
     compared = ["unet_none", "unet_proposed"]
-    found = tables.by_training_size(long_table(values), compared, 10, SETTINGS)
+    found = tables.by_training_size(long_table(values), compared, 10, DESIGN)
     assert list(found["method"]) == ["unet_none", "unet_none", "unet_proposed", "unet_proposed"]
     assert found["training_subjects"].tolist() == [3, 10, 3, 10]
     whole = (0.6 + 0.8 + 0.5) / 3
@@ -200,14 +268,16 @@ def test_dice_by_training_size_compares_methods_of_the_same_number_of_subjects()
 
 
 def test_degradation_is_the_change_from_the_untouched_pairs_of_the_same_subjects():
-    lines = [(1, "a", "a0", "s1", 0.8), (1, "b", "b0", "s1", 0.6), (1, "a", "a1", "s1", 0.7), (1, "b", "b1", "s1", 0.4)]
+    lines = [(1, "a", "a0", "s1", 0.8), (2, "b", "b0", "s1", 0.6), (1, "a", "a1", "s1", 0.7), (2, "b", "b1", "s1", 0.4)]
     conditions = pd.DataFrame(
-        [(1, "a0", "none", 0), (1, "b0", "none", 0), (1, "a1", "noise_sd", 0.5), (1, "b1", "noise_sd", 0.5)],
+        [(1, "a0", "none", 0), (2, "b0", "none", 0), (1, "a1", "noise_sd", 0.5), (2, "b1", "noise_sd", 0.5)],
         columns=["fold", "pair", "degradation", "level"],
     )
-    table = tables.by_degradation(long_table({"m1": lines}), conditions, "d", SETTINGS)
+    table = tables.by_degradation(long_table({"m1": lines}), conditions, "d", DESIGN)
     assert list(table["level"]) == [0, 0.5]
     assert set(table["degradation"]) == {"noise_sd"}
     np.testing.assert_allclose(table["dice_mean"], [0.7, 0.55])
     np.testing.assert_allclose(table["change"], [0, -0.15])
-    np.testing.assert_allclose(table.loc[1, ["change_low", "change_high"]].astype(float), [-0.2, -0.1])
+    # two folds, -.1 and -.2: Student's t with one degree of freedom
+    half = stats.t.ppf(0.975, 1) * 0.05
+    assert table.loc[1, ["change_low", "change_high"]].tolist() == pytest.approx([-0.15 - half, -0.15 + half])

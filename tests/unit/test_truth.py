@@ -88,8 +88,25 @@ def test_the_tables_of_test_pairs_have_their_columns_and_the_mean_true_error(fol
         pairs.evaluate_pairs(folds, "syn_mi", {}, data)
 
 
+def test_every_training_seed_is_measured(folders, tmp_path):
+    for name in ("fold3", "fold3s2"):
+        field = np.full((3, *SHAPE), float(name == "fold3s2"))
+        transform_file.write_transform(tmp_path / name / "unet_none" / f"{PAIR['pair']}.nii.gz", field, GRID)
+    transforms = pairs.transforms_in([tmp_path / name / "unet_none" for name in ("fold3", "fold3s2")])
+    data, folds = pairs.Measured("d", folders[0], STRUCTURES, "T1w", folders[1]), [{"fold": 3, "pairs": [PAIR]}]
+    structures, per_pair = pairs.evaluate_pairs(folds, "unet_none", transforms, data)
+    for table in (structures, per_pair):
+        assert table[["fold", "method", "seed"]].values.tolist() == [[3, "unet_none", 1], [3, "unet_none", 2]]
+    # the second one moves everything by a voxel
+    assert per_pair["tre_mm"].nunique() == 2
+    del transforms[3, 2, PAIR["pair"]]
+    transforms[3, 2, "another"] = tmp_path
+    with pytest.raises(InputError, match="expected a transform of sub-02_to_sub-01 in fold 3, seed 2, found none"):
+        pairs.evaluate_pairs(folds, "unet_none", transforms, data)
+
+
 def test_another_grid_of_the_moving_labels_is_one_line(folders, tmp_path):
     io.save(bids.path(folders[0], "02", bids.EVALUATION_DSEG), np.ones((8, 8, 8)), GRID, np.uint8)
     data = pairs.Measured("d", folders[0], STRUCTURES, "T1w")
     with pytest.raises(InputError, match=r"sub-02_res-evaluation_dseg\.nii\.gz: expected the shape of .*sub-01"):
-        pairs.evaluate_pairs([{"fold": 1, "pairs": [PAIR]}], "m", {(1, PAIR["pair"]): tmp_path / "x"}, data)
+        pairs.evaluate_pairs([{"fold": 1, "pairs": [PAIR]}], "m", {(1, 1, PAIR["pair"]): tmp_path / "x"}, data)

@@ -110,6 +110,7 @@ ROBUST = [method for method in CONFIG.robustness.methods if method in IDS]
 EXTERNAL_METHODS = list(dict.fromkeys(["initial", *(method for method in CONFIG.external.methods if method in IDS)]))
 
 FOLDS = range(1, CONFIG.split.folds + 1)
+SEEDS = range(1, CONFIG.registration.training_seeds + 1)
 # pairs of each fold, by set: at most so many
 PAIRS = {"": sets.pairs_per_fold(CONFIG, len(FOLD_SUBJECTS))}
 PAIRS[DEGRADED] = [count * sets.conditions(CONFIG) for count in PAIRS[""]]
@@ -127,8 +128,8 @@ wildcard_constraints:
     # a set of subjects, by its folder
     set=f"({any_of(['external/', DEGRADED])})?",
     subject="[A-Za-z0-9]+",
-    # a fold, or a fold with a subset of its training subjects: 1n3
-    fold="[0-9]+(n[0-9]+)?",
+    # a fold, perhaps with a subset of its training subjects, 1n3, or a further training seed, 1s2
+    fold="[0-9]+(n[0-9]+)?(s[0-9]+)?",
     batch="[0-9]+",
     modality="[A-Za-z0-9]+",
     method="[a-z0-9_]+",
@@ -248,19 +249,22 @@ def truth_folder(wildcards, input):
     return str(Path(input.truth[0]).parents[2]) if input.truth else ""
 
 
-def in_folds(pattern, method):
-    """A pattern with {fold} and {method} in all folds; the method may have fewer training subjects: unet_none_n3."""
+def in_folds(pattern, method, folds=FOLDS, seeds=SEEDS):
+    """A network's pattern with {fold} and {method} in some folds, for each training seed.
+
+    The method may have fewer training subjects: unet_none_n3.
+    """
     method, _, size = method.rpartition("_n") if method in SMALLER else (method, "", "")
-    return expand(pattern, fold=[f"{fold}n{size}" if size else fold for fold in FOLDS], method=method)
+    subset = f"n{size}" if size else ""
+    names = [f"{fold}{subset}{'' if seed == 1 else f's{seed}'}" for fold in folds for seed in seeds]
+    return expand(pattern, fold=names, method=method)
 
 
-def transforms_of(method, folder="", folds=FOLDS):
-    """Folders with a method's transforms of a set's pairs."""
+def transforms_of(method, folder="", folds=FOLDS, seeds=SEEDS):
+    """Folders with a method's transforms of a set's pairs; a network's for each training seed."""
     root = f"<results>/{folder}transforms"
-    if method in SMALLER:
-        return in_folds(f"{root}/fold{{fold}}/{{method}}", method)
-    if not methods.METHODS[method].tool:
-        return expand(f"{root}/fold{{fold}}/{{method}}", fold=folds, method=method)
+    if method in SMALLER or not methods.METHODS[method].tool:
+        return in_folds(f"{root}/fold{{fold}}/{{method}}", method, folds, seeds)
     size = CONFIG.registration.pairs_per_batch
     return [
         f"{root}/fold{fold}/{method}/batch{batch}"
@@ -291,20 +295,25 @@ def weights_of(wildcards):
 
 
 def samples_of(ends=""):
-    """Input function: an arm's synthetic subjects, or with `ends` their manifest; an empty list where it has none."""
+    """Input function: an arm's synthetic subjects, or with `ends` their manifest; an empty list where it has none.
+
+    All training seeds have the same ones.
+    """
 
     def path(wildcards):
-        kind = methods.METHODS[wildcards.method].arm.samples
-        return f"<results>/synthesize/fold{wildcards.fold}/{kind}{ends}" if kind else []
+        kind, fold = methods.METHODS[wildcards.method].arm.samples, wildcards.fold.partition("s")[0]
+        return f"<results>/synthesize/fold{fold}/{kind}{ends}" if kind else []
 
     return path
 
 
-def manifests_of(names):
-    """Manifests of the trained models of some methods."""
+def manifests_of(names, seeds=SEEDS):
+    """Manifests of the trained models of some methods, for each training seed."""
     networks = dict.fromkeys(methods.METHODS[each].trained if each in methods.METHODS else each for each in names)
     trained = [each for each in networks if each in TRAINED + SMALLER]
-    return [path for each in trained for path in in_folds("<results>/models/fold{fold}/{method}.json", each)]
+    return [
+        path for each in trained for path in in_folds("<results>/models/fold{fold}/{method}.json", each, seeds=seeds)
+    ]
 
 
 def transforms_output(path):

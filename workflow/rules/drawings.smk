@@ -74,7 +74,7 @@ FIGURES = {
             "folds": "<results>/split/folds.json",
             "subjects": PREPROCESSED,
             "measured": "<results>/metrics/structures.csv",
-            "transforms": [folder for method in SHOWN_METHODS for folder in transforms_of(method, folds=[1])],
+            "transforms": [path for each in SHOWN_METHODS for path in transforms_of(each, folds=[1], seeds=[1])],
         },
         {"plot": PLOT, "methods": SHOWN_METHODS, **ROLES},
         "torch",
@@ -105,7 +105,7 @@ if KINDS:
         "fig06_segmentation_dice": Figure(
             "plot_segmentation_dice",
             {"measured": MEASURED_SEGMENTATION},
-            {"plot": STYLE, "evaluation": BOOTSTRAP},
+            {"plot": STYLE, "folds": len(FOLDS)},
         ),
     }
 if "pgan" in KINDS:
@@ -136,7 +136,12 @@ if SMALLER:
             "folds": "<results>/split/folds.json",
             "structures": measured("", "structures", [*SMALLER, *COMPARED_SIZES]),
         },
-        {"plot": STYLE, "compared": COMPARED_SIZES, "exclude": CONFIG.evaluation.exclude, "evaluation": BOOTSTRAP},
+        {
+            "plot": STYLE,
+            "compared": COMPARED_SIZES,
+            "exclude": CONFIG.evaluation.exclude,
+            "design": design_of([*SMALLER, *COMPARED_SIZES]),
+        },
     )
 if UNCERTAIN:
     FIGURES["fig14_uncertainty"] = Figure(
@@ -144,7 +149,7 @@ if UNCERTAIN:
         {
             "folds": "<results>/split/folds.json",
             "subjects": PREPROCESSED,
-            "transforms": transforms_of(UNCERTAIN[0], folds=[1]),
+            "transforms": transforms_of(UNCERTAIN[0], folds=[1], seeds=[1]),
             "sampled": f"<results>/uncertainty/fold1/{UNCERTAIN[0]}",
             "pairs": "<results>/metrics/uncertainty.csv",
             "reliability": "<results>/metrics/reliability.csv",

@@ -195,9 +195,9 @@ rule evaluate_uncertainty:
     input:
         folds="<results>/split/folds.json",
         subjects=PREPROCESSED,
-        transforms=[folder for method in UNCERTAIN for folder in transforms_of(method)],
+        transforms=[folder for method in UNCERTAIN for folder in transforms_of(method, seeds=[1])],
         sampled=expand("<results>/uncertainty/fold{fold}/{method}", fold=FOLDS, method=UNCERTAIN),
-        manifests=manifests_of(UNCERTAIN),
+        manifests=manifests_of(UNCERTAIN, seeds=[1]),
         truth=truth_of(""),
     output:
         pairs="<results>/metrics/uncertainty.csv",

@@ -1,6 +1,6 @@
 # What scripts are handed beside files: the smallest block of settings that each needs, as one string.
 
-from ganreg.evaluate.settings import Bootstrap
+from ganreg.evaluate.settings import Design
 from ganreg.register.recipe import Recipe
 from ganreg.register.settings import Dropout
 from ganreg.report.settings import Style
@@ -77,8 +77,14 @@ def other_rdnn(ends):
     return lambda wildcards: f"<results>/models/fold{int(wildcards.fold) % len(FOLDS) + 1}/rdnn_all{ends}"
 
 
+def seeded(settings, fold):
+    """Settings of a network, a further training seed of a fold (1s2) with a further number."""
+    further = int(fold.partition("s")[2] or 1) - 1
+    return settings.model_copy(update={"seed": settings.seed + further})
+
+
 def training_options(wildcards):
-    """What a registration network is trained with in its arm; `method` may have fewer training subjects."""
+    """What a registration network is trained with in its arm."""
     arm = methods.METHODS[wildcards.method].arm
     synthetic = CONFIG.synthetic if arm.samples or arm.known else None
     if arm.known and synthetic.supervision == "labels":
@@ -90,13 +96,13 @@ def training_options(wildcards):
         post_processing=CONFIG.augmentation if arm.post_processing else None,
         known=CONFIG.known,
     )
-    return canonical({"settings": network_of(wildcards.method), "recipe": recipe})
+    return canonical({"settings": seeded(network_of(wildcards.method), wildcards.fold), "recipe": recipe})
 
 
 def pretraining_options(wildcards):
     """What a registration network is trained with before its arms."""
     recipe = Recipe(task=TASK, known=CONFIG.known, pretraining=True)
-    return canonical({"settings": CONFIG.block(wildcards.network), "recipe": recipe})
+    return canonical({"settings": seeded(CONFIG.block(wildcards.network), wildcards.fold), "recipe": recipe})
 
 
 def network_options(wildcards):
@@ -130,7 +136,12 @@ def threads_of(wildcards):
 FAIREST_SYN = [each for each in ("syn_mi", *IDS) if each in IDS and methods.METHODS[each].tool is methods.SYN][:1]
 SHOWN_METHODS = list(dict.fromkeys([*FAIREST_SYN, CONFIG.registration.reference_method]))
 STYLE, PLOT = CONFIG.plot.only(Style), CONFIG.plot
-BOOTSTRAP = CONFIG.evaluation.only(Bootstrap)
+
+
+def design_of(names):
+    """What intervals of some methods must know; some may have fewer training subjects."""
+    trained = [each for each in names if each in SMALLER or methods.METHODS[each].network]
+    return Design(folds=CONFIG.split.folds, trained=trained)
 
 
 def tool_definitions(tool):

@@ -115,7 +115,7 @@ rule report_dice:
                 "reference_method": CONFIG.registration.reference_method,
                 "contrasts": CONTRASTS,
                 "work": WORK,
-                "evaluation": BOOTSTRAP,
+                "design": design_of(IDS),
             }
         ),
         code=code("report_dice", "report"),
@@ -147,7 +147,7 @@ rule report_robustness:
     conda:
         "../../envs/report.yaml"
     params:
-        options=canonical({"dataset": MAIN.name, "exclude": CONFIG.evaluation.exclude, "evaluation": BOOTSTRAP}),
+        options=canonical({"dataset": MAIN.name, "exclude": CONFIG.evaluation.exclude, "design": design_of(ROBUST)}),
         code=code("report_robustness", "report"),
     shell:
         """
@@ -178,7 +178,7 @@ if EXTERNAL:
             options=canonical(
                 {
                     "exclude": CONFIG.evaluation.exclude,
-                    "evaluation": BOOTSTRAP,
+                    "design": design_of(EXTERNAL_METHODS),
                     "silver": EXTERNAL.silver,
                     "simulated": EXTERNAL.simulated,
                 }

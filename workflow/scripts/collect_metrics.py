@@ -6,6 +6,7 @@ import pandas as pd
 
 from ganreg import cli, io
 from ganreg.errors import InputError
+from ganreg.evaluate import tables
 from ganreg.register.cost import COST_FILE
 from ganreg.settings import Block
 
@@ -23,12 +24,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         many=("structures", "pairs", "transforms"),
     )  # fmt: skip
     args = parser.parse_args(argv)
-    structures = pd.concat([pd.read_csv(path) for path in args.structures])
+    structures = tables.joined(args.structures)
     if unknown := sorted({*args.options.exclude} - {*structures["structure"]}):
         known = ", ".join(sorted(structures["structure"].unique()))
         raise InputError(f"config: evaluation.exclude: expected some of {known}, found {unknown[0]}")
     io.write_table(args.output_structures, structures[~structures["structure"].isin(args.options.exclude)])
-    io.write_table(args.output_pairs, pd.concat([pd.read_csv(path) for path in args.pairs]))
+    io.write_table(args.output_pairs, tables.joined(args.pairs))
     cost = pd.concat([pd.read_csv(folder / COST_FILE) for folder in args.transforms])
     cost.insert(0, "dataset", args.options.dataset)
     io.write_table(args.output_cost, cost)

@@ -72,6 +72,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         warped.append((warp.warp(moving, displacement)[0, 0].numpy()[box], moved[box]))
 
     measured = pd.read_csv(args.measured)
+    if "seed" in measured:
+        # whose transforms are drawn
+        measured = measured[measured["seed"] == 1]
     own = measured[(measured["pair"] == pair["pair"]) & measured["method"].isin(options.methods)]
     dice = own.groupby("method", sort=False)["dice"].mean()
     means = [dice[method] for method in options.methods]

@@ -5,28 +5,29 @@ from collections.abc import Sequence
 import pandas as pd
 
 from ganreg import cli
-from ganreg.evaluate.settings import Bootstrap
-from ganreg.evaluate.statistics import mean_interval
+from ganreg.evaluate.settings import Design
+from ganreg.evaluate.statistics import estimate
 from ganreg.report import style
 from ganreg.report.settings import Style
-from ganreg.settings import Block
+from ganreg.settings import Block, Count
 
 MODELS = {"rdnn": "RDNN", "rdnn_norecurrence": "without recurrence"}
 
 
 class Options(Block):
-    """How it is drawn, and how intervals are."""
+    """How it is drawn, and the number of folds."""
 
     plot: Style
-    evaluation: Bootstrap
+    folds: Count
 
 
-def label_of(model: str, subjects: pd.Series, evaluation: Bootstrap) -> str:
+def label_of(model: str, subjects: pd.Series, folds: int) -> str:
     """A model's name, its mean over subjects and what it adds to the recurrent network, for the legend."""
     label = f"{MODELS[model]}: mean {subjects[model].mean():.3f}"
     if model == "rdnn":
         return label
-    added, low, high = mean_interval(subjects[model] - subjects["rdnn"], evaluation)
+    overlap = Design(folds=folds, trained=[*MODELS]).overlap(model)
+    added, low, high, _ = estimate((subjects[model] - subjects["rdnn"]).to_frame(), overlap)
     return f"{label}, {added:+.3f} ({low:+.3f} to {high:+.3f})"
 
 
@@ -49,9 +50,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             axis.scatter(own["dice"], height, s=7, color=color, alpha=0.4, linewidths=0)
             mean = own.groupby("structure")["dice"].mean()
             bar = {"marker": "|", "s": 60, "color": color, "linewidths": 2}
-            axis.scatter(
-                mean, mean.index.map(rows) - shift, label=label_of(model, subjects, args.options.evaluation), **bar
-            )
+            axis.scatter(mean, mean.index.map(rows) - shift, label=label_of(model, subjects, args.options.folds), **bar)
         axis.set_yticks(range(len(rows)), list(rows))
         axis.set_ylim(-0.7, len(rows) - 0.3)
         axis.set_xlabel("Dice on the working grid: mean (bar) and test subjects (points)")

@@ -9,19 +9,19 @@ from pydantic import Field
 
 from ganreg import cli, io
 from ganreg.evaluate import tables
-from ganreg.evaluate.settings import Bootstrap
+from ganreg.evaluate.settings import Design
 from ganreg.report import style
 from ganreg.report.settings import Style
 from ganreg.settings import Block
 
 
 class Options(Block):
-    """How it is drawn, two methods, without and with augmentation, and how they are compared."""
+    """How it is drawn, two methods, without and with augmentation, and what intervals must know."""
 
     plot: Style
     compared: Annotated[list[str], Field(min_length=2, max_length=2)]
     exclude: list[str]
-    evaluation: Bootstrap
+    design: Design
 
 
 def points(axis: Axes, own: pd.DataFrame, names: Sequence[str], place: pd.Series, **look: Any) -> None:
@@ -34,11 +34,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = cli.add_paths(cli.parser(__doc__, Options), "folds", "output", many=("structures",))
     args = parser.parse_args(argv)
     settings, compared = args.options.plot, args.options.compared
-    structures = pd.concat([pd.read_csv(path) for path in args.structures])
+    structures = tables.joined(args.structures)
     structures = structures[~structures["structure"].isin(args.options.exclude)]
     # folds may differ by one subject
     whole = min(len(fold["train"]) for fold in io.read_json(args.folds)["folds"])
-    data = tables.by_training_size(structures, compared, whole, args.options.evaluation)
+    data = tables.by_training_size(structures, compared, whole, args.options.design)
     sizes = sorted(data["training_subjects"].unique())
     shift = 0.02 * (sizes[-1] - sizes[0])
     colors = style.colors(settings, len(compared))

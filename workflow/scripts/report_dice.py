@@ -7,7 +7,7 @@ import pandas as pd
 
 from ganreg import cli, io, manifest
 from ganreg.evaluate import markdown, tables
-from ganreg.evaluate.settings import Bootstrap
+from ganreg.evaluate.settings import Design
 from ganreg.settings import Block
 
 SIMULATED = "Simulated cohort: the numbers say how methods compare on it, not how they do on patients."
@@ -19,7 +19,11 @@ COST = (
     "GPU, their seconds are its own and its memory is not counted. evaluations: of a network; gradients: of a "
     "similarity with respect to the transform; in one registration."
 )
-GAIN = "gain: Dice of method - against, 95 % bootstrap interval over subjects, Wilcoxon p after Holm."
+INTERVAL = (
+    "95 % interval: Student's t of the folds' means, since pairs share subjects within a fold; where a network is "
+    "compared, widened for training sets that folds share (Nadeau and Bengio). p: of the same test, after Holm."
+)
+GAIN = f"gain: Dice of method - against. {INTERVAL}"
 ERROR = "tre_change_mm: the same of the distance between found and true places in the brain; less is better."
 
 
@@ -40,7 +44,7 @@ class Options(Block):
     """Methods whose difference is an arm's gain, and what they are compared with."""
     work: dict[str, tuple[int, int]]
     """Evaluations of a network and gradients of a similarity in a registration, of methods that count them."""
-    evaluation: Bootstrap
+    design: Design
 
 
 def notes(options: Options, folds: int, folds_hash: str, manifests: Sequence[Path]) -> list[str]:
@@ -60,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = cli.add_paths(cli.parser(__doc__, Options), "folds", "structures", "pairs", "cost", "paper", "output")
     parser.add_argument("--manifests", nargs="*", type=Path, default=[], help="manifests of the trained models")
     args = parser.parse_args(argv)
-    options, bootstrap = args.options, args.options.evaluation
+    options, design = args.options, args.options.design
     structures, pairs, cost, paper = (
         pd.read_csv(path) for path in (args.structures, args.pairs, args.cost, args.paper)
     )
@@ -68,26 +72,26 @@ def main(argv: Sequence[str] | None = None) -> None:
     experiment = tables.Experiment(options.dataset, options.task, folds_hash, options.labeled, options.unranked)
     methods, reference = options.methods, options.reference_method
     contents = {
-        "table1": tables.table1(structures, pairs, methods, reference, experiment, paper, bootstrap),
+        "table1": tables.table1(structures, pairs, methods, reference, experiment, paper, design),
         "table2": tables.table2(structures, methods, options.dataset, paper),
         "cost": tables.cost_table(cost, methods, options.work),
     }
     said = notes(options, structures["fold"].nunique(), folds_hash, args.manifests)
-    explained = f"Differences: {reference} minus method, 95 % bootstrap interval over subjects, Wilcoxon p after Holm."
+    explained = f"Differences: {reference} minus method. {INTERVAL}"
     captions = {
         "table1": " ".join([*said, explained, LOST, f"paper_dice: {PRINTED}"]),
         "table2": " ".join([*said, "sd: over folds.", f"paper_mean: {PRINTED}"]),
         "cost": COST,
     }
     if options.contrasts:
-        arms = tables.gains(structures, pairs, options.contrasts, options.dataset, bootstrap)
+        arms = tables.gains(structures, pairs, options.contrasts, options.dataset, design)
         contents["arms"] = arms
         captions["arms"] = " ".join([*said, GAIN, *[ERROR] * ("tre_change_mm" in arms)])
     for name, table in contents.items():
         io.write_table(args.output / f"{name}.csv", table)
         io.write_text(args.output / f"{name}.md", markdown.to_markdown(table, captions[name]))
         opened = {} if name == "cost" else {str(path): io.sha256(path) for path in (args.structures, args.pairs)}
-        content = {"options": options, "seed": bootstrap.seed, "caption": captions[name]}
+        content = {"options": options, "caption": captions[name]}
         manifest.write(args.output / f"{name}.json", ["pandas", "scipy", "numpy"], opened=opened, **content)
 
 

@@ -2,30 +2,29 @@
 
 from collections.abc import Sequence
 
-import pandas as pd
-
 from ganreg import cli, io, manifest
-from ganreg.evaluate import external_table, markdown
-from ganreg.evaluate.settings import Bootstrap
+from ganreg.evaluate import external_table, markdown, tables
+from ganreg.evaluate.settings import Design
 from ganreg.settings import Block
 
 CAPTION = (
     "Subjects of a second data set, registered by the networks of the main one as they are: those of fold f register "
     "the second one's fold f. modality: of the moving image; the fixed one is the reference. dice_mean: pairs of "
-    "subjects, {labels}, on the evaluation grid, as far as the moving subject's scan reaches, with a 95 % interval "
-    "(bootstrap over subjects). tre: target registration error in mm of a subject's own images over the voxels of the "
-    "brain (median of the subjects' medians; largest) and at the corners of the volume. headers: as the scanners left "
-    "it; initial: after the rigid alignment and, between subjects, the affine to the template."
+    "subjects, {labels}, on the evaluation grid, as far as the moving subject's scan reaches, with a 95 % interval (of "
+    "the folds' means, widened for training sets that folds share). tre: target registration error in mm of a "
+    "subject's own images over the voxels of the brain (median of the subjects' medians; largest) and at the corners "
+    "of the volume. headers: as the scanners left it; initial: after the rigid alignment and, between subjects, the "
+    "affine to the template."
 )
 
 SILVER = " SyN made the silver labels: it is shown on them, but not to be ranked."
 
 
 class Options(Block):
-    """Structures that are left out, how intervals are drawn, and what the labels are."""
+    """Structures that are left out, what intervals must know, and what the labels are."""
 
     exclude: list[str]
-    evaluation: Bootstrap
+    design: Design
     silver: bool
     simulated: bool
 
@@ -34,15 +33,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = cli.add_paths(cli.parser(__doc__, Options), "output", many=("structures", "pairs"))
     args = parser.parse_args(argv)
     options = args.options
-    structures, pairs = (pd.concat([pd.read_csv(path) for path in paths]) for paths in (args.structures, args.pairs))
+    structures, pairs = tables.joined(args.structures), tables.joined(args.pairs)
     structures = structures[~structures["structure"].isin(options.exclude)]
-    table = external_table.summary(structures, pairs, options.evaluation)
+    table = external_table.summary(structures, pairs, options.design)
     labels = "silver labels" if options.silver else "simulated labels" if options.simulated else "their own labels"
     caption = CAPTION.format(labels=labels) + (SILVER if options.silver else "")
     io.write_table(args.output / "external.csv", table)
     io.write_text(args.output / "external.md", markdown.to_markdown(table, caption))
     opened = {str(path): io.sha256(path) for path in [*args.structures, *args.pairs]}
-    content = {"options": options, "seed": options.evaluation.seed, "caption": caption, "opened": opened}
+    content = {"options": options, "caption": caption, "opened": opened}
     manifest.write(args.output / "external.json", ["pandas", "numpy", "scipy"], **content)
 
 

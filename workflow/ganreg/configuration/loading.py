@@ -23,6 +23,8 @@ LIMITS = {
     "too_long": ("max_length", "{} entries or fewer"),
     "string_pattern_mismatch": ("pattern", "text like {}"),
 }
+# how pydantic names the alternatives of a value in the place of a problem
+ALTERNATIVES = ("constrained-", "function-", "nullable", "literal[")
 
 
 def _known_keys(place: Iterable[int | str]) -> list[str]:
@@ -37,26 +39,39 @@ def _known_keys(place: Iterable[int | str]) -> list[str]:
     return sorted(model.model_fields)
 
 
+def _place(error: Any) -> list[Any]:
+    """Where a problem is, without the names of the alternatives that a value may be."""
+    return [part for part in error["loc"] if not str(part).startswith(ALTERNATIVES)]
+
+
+def _expected(error: Any) -> str:
+    """What was expected in the place of a problem."""
+    kind, context = error["type"], error.get("ctx", {})
+    if kind == "literal_error":
+        listed = context["expected"].replace(chr(39), "")
+        return f"one of {listed.replace(' or ', ', ')}" if " or " in listed else str(listed)
+    if kind in LIMITS:
+        key, words = LIMITS[kind]
+        return words.format(context[key])
+    if kind == "value_error":
+        return str(context["error"])
+    return str(error["msg"].removeprefix("Input should be "))
+
+
 def _one_line(error: ValidationError) -> str:
     """The first problem: place, what was expected, what was found."""
     # what `runtime` says is in many blocks, too: it is wrong where it was written
     first = min(error.errors(), key=lambda each: (each["loc"][:1] != ("runtime",), list(map(str, each["loc"]))))
-    place = [part for part in first["loc"] if not str(part).startswith(("constrained-", "function-", "nullable"))]
-    kind, context, found = first["type"], first.get("ctx", {}), f", found {first['input']!r}"
+    place, kind = _place(first), first["type"]
     if kind == "extra_forbidden":
         *place, unknown = place
         expected, found = f"one of {', '.join(_known_keys(place))}", f", found {unknown}"
-    elif kind == "literal_error":
-        expected = f"one of {context['expected'].replace(chr(39), '').replace(' or ', ', ')}"
-    elif kind in LIMITS:
-        key, words = LIMITS[kind]
-        expected = words.format(context[key])
     elif kind == "missing":
         expected, found = "a value", ", found none"
-    elif kind == "value_error":
-        expected, found = str(context["error"]), ""
     else:
-        expected = first["msg"].removeprefix("Input should be ")
+        # a value that may be one thing or another has a problem for each
+        expected = " or ".join(dict.fromkeys(_expected(each) for each in error.errors() if _place(each) == place))
+        found = "" if kind == "value_error" else f", found {first['input']!r}"
     return f"config: {'.'.join(map(str, place)) or 'top level'}: expected {expected}{found}"
 
 

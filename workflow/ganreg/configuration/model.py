@@ -105,6 +105,11 @@ class Registration(Block):
         json_schema_extra={ABOUT: {each: _about(METHODS[each]) for each in METHODS if each in SHOWN}},
     )
     reference_method: MethodId = Field("unet_proposed", description="The method that others are compared with.")
+    training_seeds: Count = Field(
+        1,
+        description="So often each registration network is trained, with its seed and the ones after it. All register "
+        "and are measured; tables average over them, and intervals count them.",
+    )
     pairs_per_batch: Count = Field(20, description="Pairs of a job of a tool.")
     keep_transforms: bool = Field(True, description="false: transform files are removed once they are measured.")
 

@@ -14,7 +14,7 @@ from ganreg.get import bids as index
 from ganreg.get.settings import Bids
 from ganreg.preprocess.settings import Grid, Grids
 from ganreg.simulate.settings import PATIENT_MODALITIES
-from ganreg.split.sizes import test_sizes
+from ganreg.split.sizes import rounds, test_sizes
 from ganreg.volumes import bids
 
 # where a simulated subject's mask, labels and truth lie in its folder
@@ -143,8 +143,10 @@ def external_set(config: Whole, root: str, template_labels: str) -> SubjectSet |
 
 def pairs_per_fold(config: Whole, subjects: int) -> list[int]:
     """Number of test pairs of each fold of the main set, known before the folds are made."""
-    factor = config.task.pairs_per_subject if config.task.pairs == "inter_subject" else 1
-    return [size * factor for size in test_sizes(subjects, config.split.folds)]
+    sizes = test_sizes(subjects, config.split.folds)
+    if config.task.pairs != "inter_subject":
+        return sizes
+    return [size * rounds(config.task.pairs_per_subject, size) for size in sizes]
 
 
 def most_external_pairs_per_fold(config: Whole, subjects: int) -> list[int]:

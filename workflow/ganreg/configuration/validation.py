@@ -10,7 +10,7 @@ from ganreg.learn.settings import Supervised
 from ganreg.register.methods import METHODS, NETWORKS
 from ganreg.register.settings import Unrolled, VelocityTraining, Voxelmorph
 from ganreg.simulate.settings import COHORT_MODALITIES
-from ganreg.split.sizes import test_sizes
+from ganreg.split.sizes import rounds, test_sizes
 from ganreg.synthesize.schedule import stage_shapes
 
 SMALLEST_MULTIPLE = 16
@@ -178,9 +178,9 @@ def validate_subjects(config: Whole, subjects: list[str]) -> None:
     if folds > count:
         _refuse("split.folds", f"at most as many folds as subjects, {count}", folds)
     smallest, largest = min(test_sizes(count, folds)), max(test_sizes(count, folds))
-    rounds = config.task.pairs_per_subject
-    if config.task.pairs == "inter_subject" and smallest <= rounds:
-        expected = f"more than {rounds} test subjects in each fold to pair"
+    paired = max(rounds(config.task.pairs_per_subject, smallest), 1)
+    if config.task.pairs == "inter_subject" and smallest <= paired:
+        expected = f"more than {paired} test subjects in each fold to pair"
         _refuse("split.folds", expected, f"{smallest} ({count} subjects in {folds} folds)")
     left = count - largest - held
     if left < 2:

@@ -3,29 +3,29 @@
 import numpy as np
 import pandas as pd
 
-from ganreg.evaluate.settings import Bootstrap
-from ganreg.evaluate.statistics import mean_interval, subject_means
+from ganreg.evaluate.settings import Design
+from ganreg.evaluate.statistics import estimate, seed_means
 
 # target registration errors of a pair within a subject: over the voxels of its brain, and the mean over the volume's
 # corners
 ERRORS = ["tre_median_mm", "tre_max_mm", "tre_corners_mm"]
 
 
-def summary(structures: pd.DataFrame, pairs: pd.DataFrame, settings: Bootstrap) -> pd.DataFrame:
+def summary(structures: pd.DataFrame, pairs: pd.DataFrame, design: Design) -> pd.DataFrame:
     """One line a method and modality that is registered to the reference.
 
     Parameters
     ----------
     structures : pandas.DataFrame, a line for each pair of subjects and structure
     pairs : pandas.DataFrame, a line for each pair, also those within a subject
-    settings : Bootstrap
+    design : Design
 
     Returns
     -------
     pandas.DataFrame
-        dataset, method, modality; of pairs of subjects: n_subjects, dice_mean, ci_low, ci_high (over fixed subjects,
-        within folds); within a subject: n_truth, the median over subjects of tre_median_mm and tre_corners_mm, the
-        maximum of tre_max_mm. NaN where a modality is not registered in that task.
+        dataset, method, modality; of pairs of subjects: n_subjects, dice_mean, ci_low, ci_high (95 %); within a
+        subject: n_truth, the median over subjects of tre_median_mm and tre_corners_mm, the maximum of tre_max_mm. NaN
+        where a modality is not registered in that task.
     """
     dice, errors = structures.dropna(subset="dice"), pairs.dropna(subset=ERRORS)
     rows = []
@@ -40,10 +40,12 @@ def summary(structures: pd.DataFrame, pairs: pd.DataFrame, settings: Bootstrap) 
             row = {"dataset": pd.concat([between, within])["dataset"].iloc[0], "method": method, "modality": modality}
             row |= {"n_subjects": 0, "dice_mean": np.nan, "ci_low": np.nan, "ci_high": np.nan}
             if len(between):
-                values = subject_means(between, "dice")
-                interval = mean_interval(values, settings)
+                values = seed_means(between, "dice")[method]
+                found = estimate(values, design.overlap(method))[:3]
                 row |= {"n_subjects": len(values)}
-                row |= dict(zip(("dice_mean", "ci_low", "ci_high"), interval, strict=True))
-            row |= {"n_truth": len(within), **within[ERRORS].median(), "tre_max_mm": within["tre_max_mm"].max()}
+                row |= dict(zip(("dice_mean", "ci_low", "ci_high"), found, strict=True))
+            # the mean over training seeds
+            of_subjects = within.groupby("fixed")[ERRORS].mean()
+            row |= {"n_truth": len(of_subjects), **of_subjects.median(), "tre_max_mm": of_subjects["tre_max_mm"].max()}
             rows.append(row)
     return pd.DataFrame(rows)

@@ -28,28 +28,31 @@ WITHIN = "within"
 # of the pairs of a second data set alone
 OF_TASK = ["modality", "task"]
 
-Transforms = Mapping[tuple[int, str], Path]
+# (fold, training seed, pair) -> file
+Transforms = Mapping[tuple[int, int, str], Path]
 
 
-def transforms_in(folders: Iterable[Path]) -> dict[tuple[int, str], Path]:
-    """Transform files by fold and pair.
+def transforms_in(folders: Iterable[Path]) -> dict[tuple[int, int, str], Path]:
+    """Transform files by fold, training seed (1 unless there are more), and pair.
 
     Parameters
     ----------
     folders : list of Path
-        Each below a folder that is named for its fold, as fold1, or fold1n3 for a smaller training set.
+        Each below a folder that is named for its fold, as fold1, fold1n3 for a smaller training set, fold1s2 for the
+        second training seed, or fold1n3s2.
 
     Raises
     ------
     InputError
         If a folder's path does not name a fold.
     """
-    found: dict[tuple[int, str], Path] = {}
+    found: dict[tuple[int, int, str], Path] = {}
     for folder in folders:
-        numbers = [match[1] for part in folder.parts if (match := re.fullmatch(r"fold(\d+)(n\d+)?", part))]
-        if not numbers:
+        matches = [match for part in folder.parts if (match := re.fullmatch(r"fold(\d+)(?:n\d+)?(?:s(\d+))?", part))]
+        if not matches:
             raise InputError(f"{folder}: expected a folder below one such as fold1, found none")
-        found |= {(int(numbers[-1]), path.name.removesuffix(".nii.gz")): path for path in folder.glob("*.nii.gz")}
+        fold, seed = int(matches[-1][1]), int(matches[-1][2] or 1)
+        found |= {(fold, seed, path.name.removesuffix(".nii.gz")): path for path in folder.glob("*.nii.gz")}
     return found
 
 
@@ -163,14 +166,14 @@ def evaluate_pairs(
     ----------
     folds : list of dict, of `make_folds` or `external_folds`; the latter's pairs have a modality and a task
     method : str
-    transforms : dict (fold, pair) -> Path of the transform file
+    transforms : dict (fold, training seed, pair) -> Path of the transform file
     data : Measured
 
     Returns
     -------
     structures : pandas.DataFrame
         A line for each pair and structure: `metrics.OF_STRUCTURES`. None of pairs within a subject: it has one label
-        map.
+        map. Where there are several training seeds, both tables have a column `seed`, and lines for each.
     pairs : pandas.DataFrame
         A line for each pair: `metrics.OF_PAIRS`, and tre_mm, the mean true error in the brain. Pairs with a task have
         `external_table.ERRORS`, too; within a subject, a line of the method `headers` comes before that of `initial`.
@@ -186,22 +189,24 @@ def evaluate_pairs(
     field = truth.TrueField(data.subjects, data.truth) if data.truth and not of_task else None
     structures: list[dict[str, Any]] = []
     pairs: list[dict[str, Any]] = []
-    progress = Progress(f"evaluate {method}", sum(len(fold["pairs"]) for fold in folds))
-    for fold in folds:
-        for pair in fold["pairs"]:
-            path = transforms.get((fold["fold"], pair["pair"]))
-            if path is None:
-                raise InputError(f"{method}: expected a transform of {pair['pair']} in fold {fold['fold']}, found none")
-            line = {**pair, "dataset": data.dataset, "fold": fold["fold"], "method": method}
-            found = registered(pair, path, data.subjects)
-            if pair.get("task") != WITHIN:
-                structures += [{**line, **each} for each in _of_structures(found, data.structures)]
-            errors = _of_rigid(pair, path, method, data)
-            pairs += [{**line, "method": name, **errors[name]} for name in errors if name != method]
-            pairs.append({**line, **_of_pair(found, pair, field), **errors.get(method, {})})
-            progress.step()
+    seeds = sorted({seed for _, seed, _ in transforms}) or [1]
+    jobs = [(fold["fold"], seed, pair) for fold in folds for seed in seeds for pair in fold["pairs"]]
+    progress = Progress(f"evaluate {method}", len(jobs))
+    for fold, seed, pair in jobs:
+        path = transforms.get((fold, seed, pair["pair"]))
+        if path is None:
+            where = f"fold {fold}, seed {seed}" if len(seeds) > 1 else f"fold {fold}"
+            raise InputError(f"{method}: expected a transform of {pair['pair']} in {where}, found none")
+        line = {**pair, "dataset": data.dataset, "fold": fold, "method": method, "seed": seed}
+        found = registered(pair, path, data.subjects)
+        if pair.get("task") != WITHIN:
+            structures += [{**line, **each} for each in _of_structures(found, data.structures)]
+        errors = _of_rigid(pair, path, method, data)
+        pairs += [{**line, "method": name, **errors[name]} for name in errors if name != method]
+        pairs.append({**line, **_of_pair(found, pair, field), **errors.get(method, {})})
+        progress.step()
     progress.close()
-    keys = ["dataset", "fold", "pair", "fixed", "moving", *of_task, "method"]
+    keys = ["dataset", "fold", "pair", "fixed", "moving", *of_task, "method", *(["seed"] if len(seeds) > 1 else [])]
     measures = [*metrics.OF_PAIRS, "tre_mm", *(ERRORS if of_task else [])]
     return (
         pd.DataFrame(structures, columns=[*keys, "structure", *metrics.OF_STRUCTURES]),

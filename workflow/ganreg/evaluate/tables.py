@@ -2,14 +2,34 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ganreg.errors import InputError
-from ganreg.evaluate.settings import Bootstrap
-from ganreg.evaluate.statistics import COMPARISON, comparison, holm, mean_interval, subject_means
+from ganreg.evaluate.settings import Design
+from ganreg.evaluate.statistics import COMPARISON, comparison, estimate, holm, seed_means, subject_means
+
+
+def joined(paths: Iterable[Path]) -> pd.DataFrame:
+    """Methods' long tables as one.
+
+    Parameters
+    ----------
+    paths : CSV files, as `evaluate_pairs` has them
+
+    Returns
+    -------
+    pandas.DataFrame
+        Where one has a column `seed`, all have it behind `method`: 1 for those that have no other.
+    """
+    table = pd.concat([pd.read_csv(path) for path in paths])
+    if "seed" in table:
+        seeds = table.pop("seed").fillna(1).astype(int)
+        table.insert(list(table.columns).index("method") + 1, "seed", seeds)
+    return table
 
 
 def require_same_pairs(frame: pd.DataFrame) -> None:
@@ -55,7 +75,7 @@ def table1(
     reference: str,
     experiment: Experiment,
     paper: pd.DataFrame,
-    settings: Bootstrap,
+    design: Design,
 ) -> pd.DataFrame:
     """One line a method (Table 1).
 
@@ -66,7 +86,7 @@ def table1(
     reference : str, the method that others are compared with: difference = reference - method
     experiment : Experiment
     paper : pandas.DataFrame with method, dice_mean
-    settings : Bootstrap
+    design : Design
 
     Returns
     -------
@@ -75,6 +95,7 @@ def table1(
     require_same_pairs(structures)
     columns = structures.columns.tolist()
     measures = [name for name in columns[columns.index("structure") + 1 :] if name != "dice"]
+    by_seed = seed_means(structures, "dice")
     dice, *others = (subject_means(structures, name) for name in ("dice", *measures))
     printed = paper.set_index("method")["dice_mean"]
     rows = []
@@ -85,8 +106,11 @@ def table1(
         row |= {"labels_in_training": "yes" if method in experiment.labeled else "no", "n_subjects": len(dice[method])}
         row |= {"folds_hash": experiment.folds_hash, "dice_mean": dice[method].mean()}
         row |= {"dice_sd_subjects": dice[method].std(ddof=1), "dice_sd_structures": own["dice"].std(ddof=1)}
-        unranked = method == reference or method in experiment.unranked
-        row |= dict.fromkeys(COMPARISON, np.nan) if unranked else comparison(dice[reference], dice[method], settings)
+        if method == reference or method in experiment.unranked:
+            row |= dict.fromkeys(COMPARISON, np.nan)
+        else:
+            overlap = design.overlap(reference, method)
+            row |= comparison(by_seed[reference], by_seed[method], overlap)
         row |= {name: means[method].mean() for name, means in zip(measures, others, strict=True)}
         row |= {"ndv_percent": regularity["ndv_percent"].mean()}
         row |= {"folded_percent": regularity["folded_forward_percent"].mean()}
@@ -101,7 +125,7 @@ def gains(
     pairs: pd.DataFrame,
     contrasts: Iterable[tuple[str, str]],
     dataset: str,
-    settings: Bootstrap,
+    design: Design,
 ) -> pd.DataFrame:
     """What one arm of the experiment adds to another, paired per subject.
 
@@ -109,7 +133,7 @@ def gains(
     ----------
     structures, pairs : pandas.DataFrame, the long tables
     contrasts : list of (method, against)
-    settings : Bootstrap
+    design : Design
 
     Returns
     -------
@@ -117,13 +141,14 @@ def gains(
         dataset, method, against; of the Dice gain (method - against), ci_low, ci_high, p_holm, effect_size; where there
         is a truth, of the true error tre_change_mm (method - against), tre_low_mm and tre_high_mm.
     """
-    dice, errors = subject_means(structures, "dice"), pairs.groupby(["method", "fold", "fixed"])["tre_mm"].mean()
+    dice, errors = seed_means(structures, "dice"), seed_means(pairs, "tre_mm")
     rows = []
     for method, against in contrasts:
-        compared = comparison(dice[method], dice[against], settings)
+        overlap = design.overlap(method, against)
+        compared = comparison(dice[method], dice[against], overlap)
         row = {"dataset": dataset, "method": method, "against": against, "gain": compared.pop("diff_reference")}
-        if errors.notna().all():
-            change = mean_interval(errors[method] - errors[against], settings)
+        if pairs["tre_mm"].notna().all():
+            change = estimate(errors[method] - errors[against], overlap)[:3]
             compared |= dict(zip(("tre_change_mm", "tre_low_mm", "tre_high_mm"), change, strict=True))
         rows.append(row | compared)
     table = pd.DataFrame(rows)
@@ -132,7 +157,7 @@ def gains(
 
 
 def by_training_size(
-    structures: pd.DataFrame, compared: tuple[str, str], training_subjects: int, settings: Bootstrap
+    structures: pd.DataFrame, compared: tuple[str, str], training_subjects: int, design: Design
 ) -> pd.DataFrame:
     """Dice of two methods that were trained on different numbers of subjects, and what the second adds, paired.
 
@@ -142,32 +167,31 @@ def by_training_size(
         training subjects
     compared : two str
     training_subjects : int, of the methods without a number
-    settings : Bootstrap
+    design : Design
 
     Returns
     -------
     pandas.DataFrame
-        method, training_subjects, dice_mean, ci_low, ci_high (95 %, over subjects within folds); of the second method
-        gain over the first at the same number, paired by subject, with gain_low and gain_high.
+        method, training_subjects, dice_mean, ci_low, ci_high (95 %); of the second method gain over the first at the
+        same number, paired by subject, with gain_low and gain_high.
     """
-    means, rows = subject_means(structures, "dice"), []
+    means, rows = seed_means(structures, "dice"), []
     for method in compared:
         for name in structures["method"].unique():
             if name != method and not name.startswith(f"{method}_n"):
                 continue
             size, dice = name.removeprefix(method), means[name]
             row = {"method": method, "training_subjects": int(size.removeprefix("_n") or training_subjects)}
-            row |= dict(zip(("dice_mean", "ci_low", "ci_high"), mean_interval(dice, settings), strict=True))
+            overlap = design.overlap(name)
+            row |= dict(zip(("dice_mean", "ci_low", "ci_high"), estimate(dice, overlap)[:3], strict=True))
             if method == compared[1]:
-                gain = mean_interval(dice - means[f"{compared[0]}{size}"], settings)
+                gain = estimate(dice - means[f"{compared[0]}{size}"], overlap)[:3]
                 row |= dict(zip(("gain", "gain_low", "gain_high"), gain, strict=True))
             rows.append(row)
     return pd.DataFrame(rows).sort_values(["method", "training_subjects"], ignore_index=True)
 
 
-def by_degradation(
-    structures: pd.DataFrame, conditions: pd.DataFrame, dataset: str, settings: Bootstrap
-) -> pd.DataFrame:
+def by_degradation(structures: pd.DataFrame, conditions: pd.DataFrame, dataset: str, design: Design) -> pd.DataFrame:
     """Dice of each method under each degradation of the moving image.
 
     Parameters
@@ -176,29 +200,29 @@ def by_degradation(
     conditions : pandas.DataFrame
         `degradation` (none: the untouched image) and `level` of each `pair` of a `fold`.
     dataset : str
-    settings : Bootstrap
+    design : Design
 
     Returns
     -------
     pandas.DataFrame
-        dataset, method, degradation, level, n_subjects, dice_mean, ci_low, ci_high (over subjects within folds), and
-        change from level 0, paired by subject, with change_low and change_high. Each degradation begins with level 0.
+        dataset, method, degradation, level, n_subjects, dice_mean, ci_low, ci_high (95 %), and change from level 0,
+        paired by subject, with change_low and change_high. Each degradation begins with level 0.
     """
     long = structures.merge(conditions, on=["fold", "pair"], validate="many_to_one")
     order = conditions[conditions["degradation"] != "none"][["degradation", "level"]].drop_duplicates()
     rows = []
     for method in structures["method"].unique():
         own = long[long["method"] == method]
-        untouched = subject_means(own[own["degradation"] == "none"], "dice")
+        untouched = seed_means(own[own["degradation"] == "none"], "dice")[method]
         for degradation, levels in order.groupby("degradation", sort=False)["level"]:
             for level in [0, *sorted(levels)]:
                 part = own[(own["degradation"] == degradation) & (own["level"] == level)]
-                dice = subject_means(part, "dice") if level else untouched
-                change = dice - untouched
+                dice = seed_means(part, "dice")[method] if level else untouched
+                found, change = (estimate(each, design.overlap(method))[:3] for each in (dice, dice - untouched))
                 row = {"dataset": dataset, "method": method, "degradation": degradation, "level": level}
                 row |= {"n_subjects": len(dice)}
-                row |= dict(zip(("dice_mean", "ci_low", "ci_high"), mean_interval(dice, settings), strict=True))
-                row |= dict(zip(("change", "change_low", "change_high"), mean_interval(change, settings), strict=True))
+                row |= dict(zip(("dice_mean", "ci_low", "ci_high"), found, strict=True))
+                row |= dict(zip(("change", "change_low", "change_high"), change, strict=True))
                 rows.append(row)
     return pd.DataFrame(rows)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ganreg.errors import InputError
 from ganreg.split.settings import Folds, Task
-from ganreg.split.sizes import test_sizes
+from ganreg.split.sizes import rounds, test_sizes
 from ganreg.volumes import bids
 
 Pair = dict[str, str]
@@ -20,14 +20,14 @@ def _pair(moving: str, fixed: str) -> Pair:
     return {"pair": bids.pair(moving, fixed), "moving": moving, "fixed": fixed}
 
 
-def cyclic_pairs(rng: np.random.Generator, subjects: Sequence[str], rounds: int) -> list[Pair]:
-    """Pairs along seeded cycles: in each round every subject is once fixed and once moving, no pair comes twice.
+def cyclic_pairs(rng: np.random.Generator, subjects: Sequence[str], times: int) -> list[Pair]:
+    """Pairs along seeded cycles: in each of them every subject is once fixed and once moving, no pair comes twice.
 
     Parameters
     ----------
     rng : numpy.random.Generator
     subjects : list of str
-    rounds : int, fewer than the number of subjects
+    times : int, fewer than the number of subjects; one fewer: all ordered pairs
 
     Returns
     -------
@@ -37,7 +37,7 @@ def cyclic_pairs(rng: np.random.Generator, subjects: Sequence[str], rounds: int)
     # a shift by r along one fixed order gives other pairs for each r
     return [
         _pair(order[(index + shift) % len(order)], fixed)
-        for shift in range(1, rounds + 1)
+        for shift in range(1, times + 1)
         for index, fixed in enumerate(order)
     ]
 
@@ -48,16 +48,17 @@ def task_pairs(rng: np.random.Generator, subjects: Sequence[str], task: Task) ->
     Raises
     ------
     InputError
-        If inter_subject has not more subjects than `pairs_per_subject`.
+        If inter_subject has not more subjects than `pairs_per_subject`, or a single one.
     """
     if task.pairs == "within_subject":
         return [_pair(subject, subject) for subject in subjects]
     if task.pairs == "atlas_to_subject":
         return [_pair(task.atlas, subject) for subject in subjects]
-    if len(subjects) <= task.pairs_per_subject:
-        expected = task.pairs_per_subject + 1
+    times = rounds(task.pairs_per_subject, len(subjects))
+    if len(subjects) <= max(times, 1):
+        expected = max(times, 1) + 1
         raise InputError(f"split: expected at least {expected} subjects to pair with each other, found {len(subjects)}")
-    return cyclic_pairs(rng, subjects, task.pairs_per_subject)
+    return cyclic_pairs(rng, subjects, times)
 
 
 def _validation_pairs(
@@ -73,7 +74,7 @@ def _validation_pairs(
 def select(content: Mapping[str, Any], name: str) -> Fold:
     """One fold of `make_folds`, by its number, with all training subjects or, as in 1n3, with 3 of them.
 
-    The 3 are among the 6 of 1n6.
+    The 3 are among the 6 of 1n6. A further training seed, as in 1s2, has the same fold.
 
     Parameters
     ----------
@@ -85,7 +86,7 @@ def select(content: Mapping[str, Any], name: str) -> Fold:
     InputError
         If there is no such fold, or it has not as many training subjects.
     """
-    number, _, size = name.partition("n")
+    number, _, size = name.partition("s")[0].partition("n")
     for fold in content["folds"]:
         if str(fold["fold"]) == number and (not size or int(size) <= len(fold["drawn"])):
             chosen = {"train": sorted(fold["drawn"][: int(size)])} if size else {}

@@ -33,7 +33,11 @@ class Task(Block):
         "atlas_to_subject: `atlas` (the embedded template, or one of your subjects) onto each subject. "
         "within_subject: moving onto fixed of one subject.",
     )
-    pairs_per_subject: Count = Field(1, description="How often each test subject is fixed (and moving).")
+    pairs_per_subject: Count | Literal["all"] = Field(
+        1,
+        description="How often each test subject is fixed (and moving). all: once with every other test subject of its "
+        "fold, in all ordered pairs.",
+    )
     fixed: Label = Field("T1w", description="The fixed modality.")
     moving: Label = Field("T2w", description="The moving modality.")
     atlas: Label = Field("atlas", description="The subject that is the atlas.")
