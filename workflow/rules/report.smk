@@ -140,9 +140,11 @@ if EXTERNAL:
         input:
             structures=measured("external/", "structures", EXTERNAL_METHODS),
             pairs=measured("external/", "pairs", EXTERNAL_METHODS),
+            paper=project_file("resources", "paper_results.csv"),
         output:
             table="<results>/tables/external.csv",
             others=multiext("<results>/tables/external", ".md", ".json"),
+            folds=multiext("<results>/tables/external_folds", ".csv", ".md"),
         log:
             "<logs>/report_external.log",
         conda:
@@ -163,6 +165,7 @@ if EXTERNAL:
                 --options {params.options:q} \
                 --structures {input.structures:q} \
                 --pairs {input.pairs:q} \
+                --paper {input.paper:q} \
                 --output "$(dirname {output.table:q})" \
                 > {log:q} 2>&1
             """

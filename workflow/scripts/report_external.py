@@ -6,6 +6,7 @@ import pandas as pd
 
 from ganreg import cli, io, manifest
 from ganreg.evaluate import external_table, markdown
+from ganreg.evaluate.paper import told
 from ganreg.evaluate.settings import Bootstrap
 from ganreg.settings import Block
 
@@ -18,6 +19,7 @@ CAPTION = (
     "it; initial: after the rigid alignment and, between subjects, the affine to the template."
 )
 
+FOLDS = "By fold, means over fixed subjects; sd: over folds."
 SILVER = " SyN made the silver labels: it is shown on them, but not to be ranked."
 
 
@@ -31,7 +33,7 @@ class Options(Block):
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = cli.add_paths(cli.parser(__doc__, Options), "output", many=("structures", "pairs"))
+    parser = cli.add_paths(cli.parser(__doc__, Options), "paper", "output", many=("structures", "pairs"))
     args = parser.parse_args(argv)
     options = args.options
     structures, pairs = (pd.concat([pd.read_csv(path) for path in paths]) for paths in (args.structures, args.pairs))
@@ -39,8 +41,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     table = external_table.summary(structures, pairs, options.evaluation)
     labels = "silver labels" if options.silver else "simulated labels" if options.simulated else "their own labels"
     caption = CAPTION.format(labels=labels) + (SILVER if options.silver else "")
-    io.write_table(args.output / "external.csv", table)
-    io.write_text(args.output / "external.md", markdown.to_markdown(table, caption))
+    paper = pd.read_csv(args.paper)
+    folds = external_table.by_fold(structures, paper)
+    for name, each, said in (
+        ("external", table, caption),
+        ("external_folds", folds, f"{caption} {FOLDS} paper_mean: {told(paper, 2)}"),
+    ):
+        io.write_table(args.output / f"{name}.csv", each)
+        io.write_text(args.output / f"{name}.md", markdown.to_markdown(each, said))
     opened = {str(path): io.sha256(path) for path in [*args.structures, *args.pairs]}
     content = {"options": options, "seed": options.evaluation.seed, "caption": caption, "opened": opened}
     manifest.write(args.output / "external.json", ["pandas", "numpy", "scipy"], **content)

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from ganreg.evaluate.paper import printed
 from ganreg.evaluate.settings import Bootstrap
 from ganreg.evaluate.statistics import mean_interval, subject_means
 
@@ -46,4 +47,26 @@ def summary(structures: pd.DataFrame, pairs: pd.DataFrame, settings: Bootstrap) 
                 row |= dict(zip(("dice_mean", "ci_low", "ci_high"), interval, strict=True))
             row |= {"n_truth": len(within), **within[ERRORS].median(), "tre_max_mm": within["tre_max_mm"].max()}
             rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def by_fold(structures: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
+    """Mean Dice over fixed subjects by fold, as the paper's Table 2 has it of RIRE; sd is over the folds.
+
+    Parameters
+    ----------
+    structures : pandas.DataFrame, as for `summary`
+    paper : pandas.DataFrame, as for `ganreg.evaluate.paper.printed`
+
+    Returns
+    -------
+    pandas.DataFrame: dataset, method, modality, fold_1 ... fold_k, mean, sd, paper_mean
+    """
+    papers = printed(paper, 2)["dice_mean"]
+    rows = []
+    for (modality, method), own in structures.dropna(subset="dice").groupby(["modality", "method"], sort=False):
+        folds = subject_means(own, "dice")[method].groupby(level="fold").mean()
+        row = {"dataset": own["dataset"].iloc[0], "method": method, "modality": modality}
+        row |= {f"fold_{fold}": value for fold, value in folds.items()}
+        rows.append({**row, "mean": folds.mean(), "sd": folds.std(ddof=1), "paper_mean": papers.get(method, np.nan)})
     return pd.DataFrame(rows)
