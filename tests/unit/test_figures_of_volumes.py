@@ -182,6 +182,8 @@ def test_each_method_is_drawn_as_it_warps(root, tmp_path, subjects, folds, drawn
         "fixed: sub-02 T1w", "moving: sub-01 T2w", "Affine only\nDice 0.500", "SyN (Mattes MI)\nDice 0.700",
     ]  # fmt: skip
     assert [len(axis.collections) for axis in axes[0]] == [2, 2, 4, 4]
+    # the moving image is shown in one window before and after
+    assert len({axis.images[0].get_clim() for axis in axes[0, 1:]}) == 1
     # squares of the one and of the other
     board = picture(axes[1, 3])
     from_fixed = np.isclose(board, axial(fixed))

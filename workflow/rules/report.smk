@@ -216,7 +216,7 @@ rule tables:
 rule figures:
     """The figures alone."""
     input:
-        multiext("<results>/figures/fig01_rulegraph", ".png", ".svg", ".csv"),
+        multiext("<results>/figures/fig22_rulegraph", ".png", ".svg", ".csv"),
         expand("<results>/figures/{figure}.{kind}", figure=FIGURES, kind=["png", "svg", "csv"]),
 
 

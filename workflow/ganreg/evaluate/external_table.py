@@ -1,5 +1,7 @@
 """The table of a second data set, from its long tables."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -64,9 +66,10 @@ def by_fold(structures: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
     """
     papers = printed(paper, 2)["dice_mean"]
     rows = []
-    for (modality, method), own in structures.dropna(subset="dice").groupby(["modality", "method"], sort=False):
+    for key, own in structures.dropna(subset="dice").groupby(["modality", "method"], sort=False):
+        modality, method = map(str, key)
         folds = subject_means(own, "dice")[method].groupby(level="fold").mean()
-        row = {"dataset": own["dataset"].iloc[0], "method": method, "modality": modality}
+        row: dict[str, Any] = {"dataset": own["dataset"].iloc[0], "method": method, "modality": modality}
         row |= {f"fold_{fold}": value for fold, value in folds.items()}
         rows.append({**row, "mean": folds.mean(), "sd": folds.std(ddof=1), "paper_mean": papers.get(method, np.nan)})
     return pd.DataFrame(rows)

@@ -77,7 +77,7 @@ def table1(
     columns = structures.columns.tolist()
     measures = [name for name in columns[columns.index("structure") + 1 :] if name != "dice"]
     dice, *others = (subject_means(structures, name) for name in ("dice", *measures))
-    papers = printed(paper, 1).reindex(methods)
+    papers = printed(paper, 1).reindex([*methods])
     rows = []
     for method in methods:
         own = structures[structures["method"] == method]
