@@ -134,6 +134,12 @@ STYLE, PLOT = CONFIG.plot.only(Style), CONFIG.plot
 BOOTSTRAP = CONFIG.evaluation.only(Bootstrap)
 
 
+def ranked(method):
+    """Whether a method is ranked on the experiment's labels, silver ones or others."""
+    settings = network_of(method.id) if method.block else method.settings
+    return not MAIN.silver or method.ranked_on_silver(settings)
+
+
 def tool_definitions(tool):
     """What `register_tool` imports by name."""
     return [f"{tool.module}.{name}" for name in ("register", "PACKAGES", tool.settings.__name__)]

@@ -82,8 +82,7 @@ rule report_dice:
                 "labeled": [
                     each.id for each in METHODS if each.network and each.learns_from_labels(network_of(each.id))
                 ],
-                # SyN made the silver labels: it is shown on them, but not ranked
-                "unranked": [each.id for each in METHODS if MAIN.silver and each.makes_labels],
+                "unranked": [each.id for each in METHODS if not ranked(each)],
                 "task": f"{TASK.pairs} {TASK.moving} to {TASK.fixed}",
                 "methods": IDS,
                 "reference_method": CONFIG.registration.reference_method,
@@ -155,6 +154,7 @@ if EXTERNAL:
                     "exclude": CONFIG.evaluation.exclude,
                     "evaluation": BOOTSTRAP,
                     "silver": EXTERNAL.silver,
+                    "learned_from_silver": MAIN.silver,
                     "simulated": EXTERNAL.simulated,
                 }
             ),

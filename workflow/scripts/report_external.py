@@ -21,6 +21,7 @@ CAPTION = (
 
 FOLDS = "By fold, means over fixed subjects; sd: over folds."
 SILVER = " SyN made the silver labels: it is shown on them, but not to be ranked."
+LEARNED = " The networks learned from silver labels, too, and are not to be ranked either."
 
 
 class Options(Block):
@@ -29,6 +30,8 @@ class Options(Block):
     exclude: list[str]
     evaluation: Bootstrap
     silver: bool
+    learned_from_silver: bool
+    """Whether the labels of the main data set are silver ones."""
     simulated: bool
 
 
@@ -40,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     structures = structures[~structures["structure"].isin(options.exclude)]
     table = external_table.summary(structures, pairs, options.evaluation)
     labels = "silver labels" if options.silver else "simulated labels" if options.simulated else "their own labels"
-    caption = CAPTION.format(labels=labels) + (SILVER if options.silver else "")
+    caption = CAPTION.format(labels=labels) + (SILVER + LEARNED * options.learned_from_silver) * options.silver
     paper = pd.read_csv(args.paper)
     folds = external_table.by_fold(structures, paper)
     for name, each, said in (
