@@ -134,13 +134,12 @@ def train(
     place(model, device)
     chosen = optimizers(model, settings)
     parts: dict[str, Stateful] = {"model": model, **{type(optimizer).__name__: optimizer for optimizer in chosen}}
-    best = {"weights": None, "score": -math.inf}
-    session = Session(name, settings, samples, output, key, parts, best)
+    session = Session(name, settings, samples, output, key, parts, {"weights": None, "score": -math.inf})
     loss_of = _in_precision(loss_of, device, choose_precision(settings.precision, device))
     held_out = batches(validation, settings, device)
     model.train()
     for batch in session.batches():
-        share = _share(session.step, settings.steps, settings.schedule)
+        share = _share(session.step, len(samples), settings.schedule)
         loss = _step(model, chosen, share, settings.clip, loss_of, batch)
         session.advance({"loss": loss}, batch["name"], best_dice=max(session.state["score"], 0))
         if session.due(settings.validate_every):
