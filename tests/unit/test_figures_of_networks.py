@@ -57,6 +57,25 @@ def test_layers_are_found_with_what_they_read():
     assert (last.output, last.reads) == ((1, 2, 4, 4, 4), ("first.0", "again"))
 
 
+class Outer(nn.Module):
+    """A layer with a weight of its own around another one."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(3, 3))
+        self.inner = nn.Linear(3, 3, bias=False)
+
+    def forward(self, x):
+        return self.inner(x) @ self.weight
+
+
+def test_a_layer_around_another_one_counts_its_own_weights():
+    network = nn.Sequential(Outer())
+    inner, outer = trace(network, lambda: network(torch.ones(1, 3)))
+    assert [(each.name, each.parameters) for each in (inner, outer)] == [("0.inner", 9), ("0", 9)]
+    assert outer.reads == ("0.inner",)
+
+
 def test_a_tracing_leaves_nothing_behind():
     network = Small()
     trace(network, lambda: network(torch.zeros(1, 1, 8, 8, 8)))

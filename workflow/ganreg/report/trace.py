@@ -87,7 +87,9 @@ def trace(network: nn.Module, evaluate: Callable[[], Any]) -> list[Layer]:
 
     def hook_of(name: str) -> Callable[..., None]:
         def hook(module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
-            weight, reads, own = _weight(module), sources.behind(inputs), sum(p.numel() for p in module.parameters())
+            # what layers inside of it made is in the output
+            weight, reads = _weight(module), sources.behind((inputs, output))
+            own = sum(parameter.numel() for parameter in module.parameters(recurse=False))
             if weight is None:
                 # an activation or normalization belongs to the layer before it
                 for before in reads if len(reads) == 1 else ():
@@ -108,8 +110,12 @@ def trace(network: nn.Module, evaluate: Callable[[], Any]) -> list[Layer]:
 
         return hook
 
-    leaves = [(name, module) for name, module in network.named_modules() if not [*module.children()]]
-    handles = [module.register_forward_hook(hook_of(name)) for name, module in leaves]
+    layers = [
+        (name, module)
+        for name, module in network.named_modules()
+        if [*module.parameters(recurse=False)] or not [*module.children()]
+    ]
+    handles = [module.register_forward_hook(hook_of(name)) for name, module in layers]
     try:
         with torch.no_grad(), sources:
             evaluate()
