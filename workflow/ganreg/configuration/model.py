@@ -85,6 +85,7 @@ class Registration(Block):
             "initial",
             "syn_msq",
             "syn_mi",
+            "syn_cc",
             "niftyreg_ssd",
             "niftyreg_nmi",
             "voxelmorph1",
