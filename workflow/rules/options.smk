@@ -3,8 +3,8 @@
 from ganreg.evaluate.settings import Bootstrap
 from ganreg.register.settings import Dropout, RegistrationTraining
 from ganreg.report.settings import Style
-from ganreg.settings import Trained
 from ganreg.segment.settings import RdnnTraining
+from ganreg.settings import Trained
 from ganreg.simulate.settings import PATIENT_MODALITIES, Anatomy, Degradation
 from ganreg.split.settings import Folds
 from ganreg.synthesize.settings import DaganSampling, DaganTraining, PganTraining

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
+from torch.utils.weak import WeakIdKeyDictionary
 
 
 class Layer(NamedTuple):
@@ -36,22 +37,20 @@ def _tensors(values: Any) -> list[torch.Tensor]:
 
 
 class _Sources(TorchFunctionMode):
-    """Follows tensors: which layers each comes from. Tensors are kept, so that no two share an identity."""
+    """Follows tensors: which layers each comes from."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.of: dict[int, frozenset[str]] = {}
-        self.kept: list[torch.Tensor] = []
+        self.of = WeakIdKeyDictionary()
 
     def mark(self, values: Any, sources: frozenset[str]) -> None:
         """Remember which layers tensors come from."""
         for tensor in _tensors(values):
-            self.of[id(tensor)] = sources
-            self.kept.append(tensor)
+            self.of[tensor] = sources
 
     def behind(self, values: Any) -> frozenset[str]:
         """The layers that tensors come from."""
-        return frozenset().union(*(self.of.get(id(tensor), frozenset()) for tensor in _tensors(values)))
+        return frozenset().union(*(self.of.get(tensor, frozenset()) for tensor in _tensors(values)))
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Iterable[type], args: tuple[Any, ...] = (), kwargs: Any = None
