@@ -9,11 +9,11 @@ RESULTS = "results/smoke"
 
 # groups of rules that stand or fall together; each line of the contract is a union of some
 COHORT = {"get_cohort"}
-RESAMPLING = {"resample_bspline", "list_subjects", "measure_subjects", "plot_subjects"}
+RESAMPLING = {"resample_bspline", "list_subjects", "measure_subjects", "plot_subjects", "plot_resampling"}
 PREPROCESSING = {"align_subject", "normalize_intensity", *RESAMPLING}
 FOLDS = {"make_folds"}
 RDNN = {"train_rdnn", "segment_rdnn", "evaluate_segmentation", "plot_segmentation", "plot_segmentation_dice"}
-PGAN = {"train_pgan", "sample_pgan", "plot_pgan_stages", "plot_samples"}
+PGAN = {"train_pgan", "sample_pgan", "plot_pgan_stages", "plot_samples", "plot_pipeline"}
 CONTROLS = {"sample_warped", "sample_random_contrast"}
 DAGAN = {"train_dagan", "sample_dagan"}
 QUALITY = {"measure_samples", "report_samples"}
@@ -25,7 +25,7 @@ CLASSICAL = {"register_initial", "register_syn", "register_niftyreg", "register_
 CLASSICAL |= {"register_convexadam", "register_instance"}
 UNCERTAINTY = {"sample_transforms", "evaluate_uncertainty", "report_uncertainty", "plot_uncertainty"}
 # from the long tables on
-REPORT = {"collect_metrics", "report_dice", "plot_registration", "plot_comparison", "plot_tables"}
+REPORT = {"collect_metrics", "report_dice", "plot_registration", "plot_comparison", "plot_rivals", "plot_tables"}
 EVALUATION = {"evaluate_pairs", *REPORT}
 # the degraded copies, and the second data set: the same rules in their own folders
 MEASURED_ROBUSTNESS = {"robustness/evaluate_pairs", "report_robustness", "plot_robustness"}
@@ -38,21 +38,22 @@ AFTER_UNET_EXTERNAL = {"external/register_unet", *MEASURED_EXTERNAL}
 AFTER_SYN = {"register_syn", *EVALUATION, "robustness/register_syn", *MEASURED_ROBUSTNESS}
 AFTER_SYN |= {"external/register_syn", *MEASURED_EXTERNAL}
 # pictures of one subject
-AUGMENTED = {"augment_classic", "plot_augmentation"}
+AUGMENTED = {"augment_classic", "plot_augmentation", "plot_pipeline"}
 
 REGISTERED = (
     PRETRAINED | UNET | UNROLLED | VOXELMORPH | CLASSICAL | EVALUATION | UNCERTAINTY | ROBUSTNESS | AFTER_UNET_EXTERNAL
 )
 AFTER_UNET = UNET | EVALUATION | UNCERTAINTY | ROBUSTNESS - {"degrade_subjects", "robustness/register_syn"}
-AFTER_UNET |= AFTER_UNET_EXTERNAL
+AFTER_UNET |= AFTER_UNET_EXTERNAL | {"plot_pipeline"}
 # networks whose weights validation subjects choose, and what follows; the GANs have loops of their own
 TRAINED_BY_THE_LOOP = RDNN | PGAN | QUALITY | VOXELMORPH | UNROLLED | PRETRAINED | AFTER_UNET
 AFTER_FOLDS = FOLDS | RDNN | PGAN | CONTROLS | DAGAN | QUALITY | REGISTERED
 AFTER_LIST = AUGMENTED | AFTER_FOLDS - FOLDS
-AFTER_COHORT = COHORT | {"plot_cohort"} | PREPROCESSING | AFTER_LIST
+AFTER_COHORT = COHORT | {"plot_cohort", "plot_normalization"} | PREPROCESSING | AFTER_LIST
 
 OF_SLICES = {"plot_cohort", "plot_augmentation", "plot_segmentation", "plot_pgan_stages", "plot_samples"}
-OF_SLICES |= {"plot_uncertainty", "plot_registration", "plot_external", "plot_subjects"}
+OF_SLICES |= {"plot_uncertainty", "plot_registration", "plot_external", "plot_subjects", "plot_normalization"}
+OF_SLICES |= {"plot_resampling", "plot_pipeline", "plot_rivals"}
 # all that the smoke preset draws
 FIGURES = {path.stem for path in (ROOT / "workflow" / "scripts").glob("plot_*.py")} - {"plot_training_sizes"}
 

@@ -48,5 +48,5 @@ def test_the_tables_have_every_method_and_the_rule_graph_too(finished):
     methods = yaml.safe_load((folder / SMOKE).read_text())["registration"]["methods"]
     results = folder / "results" / "smoke"
     assert list(pd.read_csv(results / "tables" / "table1.csv")["method"]) == methods
-    drawn = set(pd.read_csv(results / "figures" / "fig01_rulegraph.csv")["from"])
+    drawn = set(pd.read_csv(results / "figures" / "fig22_rulegraph.csv")["from"])
     assert {f"register_{method.split('_')[0]}" for method in methods if method.startswith(("syn", "nifty"))} <= drawn

@@ -39,7 +39,7 @@ TABLE1 += [
     "hd95_mm",
     "ndv_percent",
 ]
-TABLE1 += ["folded_percent", "paper_dice"]
+TABLE1 += ["folded_percent", "paper_dice", "paper_sd"]
 
 
 @pytest.fixture(scope="module")

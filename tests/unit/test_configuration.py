@@ -189,7 +189,8 @@ MAIN_BIDS = {"root": ".", "label_table": "t.tsv"}
     ],
 )
 def test_masks_and_labels_come_from_the_first_there_is(bids, source, silver):
-    found = configuration.load({"dataset": "bids", "bids": {**MAIN_BIDS, **bids}})
+    reference = {"reference_method": "niftyreg_nmi"}
+    found = configuration.load({"dataset": "bids", "bids": {**MAIN_BIDS, **bids}, "registration": reference})
     assert validation.mask_source(found.bids) == source
     assert validation.silver(found.bids) == silver
 
@@ -201,10 +202,12 @@ def test_masks_and_labels_come_from_the_first_there_is(bids, source, silver):
         ("bids.reference", "T2w", r"bids\.reference: expected T1w, which brains are found and labeled in.*found T2w"),
         ("template", {"image": "a", "mask": "b"}, r"template\.image: expected null, the template that has labels"),
         ("registration.reference_method", "syn_mi", r"expected a method that is ranked on silver labels.*found syn_mi"),
+        ("registration.reference_method", "unet_none", r"networks learn from them, found unet_none"),
     ],
 )
 def test_what_silver_labels_cannot_do_is_one_line(config, key, value, message):
     silver = changed(changed(changed(config, "dataset", "bids"), "bids.root", "."), "bids.labels", None)
+    silver = changed(silver, "registration.reference_method", "niftyreg_nmi")
     configuration.load(silver)
     with pytest.raises(InputError, match=message):
         configuration.load(changed(silver, key, value))

@@ -169,7 +169,7 @@ def test_segmentation_is_drawn_with_what_lacking_recurrence_costs(root, tmp_path
 def test_tables_are_drawn_cell_by_cell(root, tmp_path, drawn):
     first = {"method": ["syn_mi", "unet_none"], "labels_in_training": ["no", "yes"], "n_subjects": [5, 5]}
     numbers = ("dice_mean", "dice_sd_subjects", "dice_sd_structures", "diff_reference", "ci_low", "ci_high", "p_holm")
-    numbers += ("hd95_mm", "ndv_percent", "folded_percent", "paper_dice")
+    numbers += ("hd95_mm", "ndv_percent", "folded_percent", "paper_dice", "paper_sd")
     first |= {name: [0.12345 + number, np.nan] for number, name in enumerate(numbers)}
     second = {"dataset": ["d"], "method": ["unet_none"], "fold_1": [0.5], "mean": [0.5], "sd": [0], "paper_mean": [0.6]}
     io.write_table(tmp_path / "table1.csv", pd.DataFrame({**first, "dataset": "d", "p_holm": [1e-5, np.nan]}))
@@ -184,8 +184,8 @@ def test_tables_are_drawn_cell_by_cell(root, tmp_path, drawn):
     cells = [figures.cells(each.axes[0].tables[0]) for each in drawn]
     assert [cells[0][row, 0] for row in range(3)] == ["method", "SyN (Mattes MI)", "U-Net"]
     shown = ["no", "5", "0.123", "1.123", "2.123", "3.123", "4.123", "5.123", "<0.001", "7.123", "8.123", "9.123"]
-    assert [cells[0][1, column] for column in range(1, 14)] == [*shown, "10.123"]
-    assert [cells[0][2, column] for column in range(1, 14)] == ["yes", "5", *[""] * 11]
+    assert [cells[0][1, column] for column in range(1, 15)] == [*shown, "10.123", "11.123"]
+    assert [cells[0][2, column] for column in range(1, 15)] == ["yes", "5", *[""] * 12]
     assert [cells[1][0, column] for column in range(5)] == ["method", "fold 1", "mean", "sd", "paper mean"]
     assert [cells[1][1, column] for column in range(5)] == ["U-Net", "0.500", "0.500", "0", "0.600"]
     assert [each.get_supxlabel() for each in drawn] == ["Table 1.", "Table 2."]

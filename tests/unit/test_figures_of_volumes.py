@@ -135,6 +135,26 @@ def test_a_sample_is_drawn_above_the_real_subject_that_is_nearest(root, tmp_path
     assert len(np.unique(picture(axes[0]))) == len(np.unique(volumes["dseg"]))
 
 
+def test_samples_of_one_map_lie_side_by_side(root, tmp_path, subjects, folds, drawn):
+    folder, made = subjects
+    for name in ("pgan1", "pgan2"):
+        figures.write_subject(tmp_path / "samples", name, made["01"])
+    brighter = {**made["02"], "T1w": made["02"]["T1w"] * 2}
+    for name, volumes in (("02z1", made["02"]), ("02z2", brighter), ("03z1", made["01"])):
+        figures.write_subject(tmp_path / "vectors", name, volumes)
+    options = {"plot": PLOT, "modalities": ["T1w", "T2w"], "fold": 1}
+    paths = {"folds": folds, "subjects": folder, "samples": tmp_path / "samples", "vectors": tmp_path / "vectors"}
+    figures.draw(root, "plot_samples", options, tmp_path / "figure.png", **paths)
+    axes = np.reshape(drawn[0].axes, (7, 2))[5:]
+    for row, modality in enumerate(("T1w", "T2w")):
+        # of the first map, not of another one
+        assert same(axes[row, 0], made["02"][modality])
+        assert same(axes[row, 1], brighter[modality])
+        # in one window: a brighter image looks brighter
+        assert axes[row, 0].images[0].get_clim() == axes[row, 1].images[0].get_clim()
+    assert [axis.get_title() for axis in axes[0]] == ["map of sub-02, z 1\nT1w", "map of sub-02, z 2\nT1w"]
+
+
 def test_wrong_voxels_of_a_segmentation_are_marked(root, tmp_path, subjects, folds, drawn):
     folder, made = subjects
     found = made["01"]["dseg"].copy()
@@ -182,6 +202,8 @@ def test_each_method_is_drawn_as_it_warps(root, tmp_path, subjects, folds, drawn
         "fixed: sub-02 T1w", "moving: sub-01 T2w", "Affine only\nDice 0.500", "SyN (Mattes MI)\nDice 0.700",
     ]  # fmt: skip
     assert [len(axis.collections) for axis in axes[0]] == [2, 2, 4, 4]
+    # the moving image is shown in one window before and after
+    assert len({axis.images[0].get_clim() for axis in axes[0, 1:]}) == 1
     # squares of the one and of the other
     board = picture(axes[1, 3])
     from_fixed = np.isclose(board, axial(fixed))

@@ -73,6 +73,24 @@ def test_crop_and_deformation_move_images_and_labels_together(side):
     assert (moved[middle] - images[middle]).abs().max() > 1
 
 
+def test_a_crop_that_is_not_resized_keeps_its_size_with_nothing_around_it():
+    torch.manual_seed(0)
+    settings = RealTime(crop=0.5, resize=False, elastic_sd_mm=0, noise_sd=0)
+    transform = realtime.draw(4, [128.0] * 3, settings, torch.device("cpu"))
+    ramp = torch.arange(1, SIDE + 1, dtype=torch.float32).view(1, 1, SIDE, 1, 1).expand(4, 1, SIDE, SIDE, SIDE)
+    moved = realtime.apply_to_images(transform, ramp, torch.ones_like(ramp))
+    labels = realtime.apply_to_labels(transform, ramp.to(torch.uint8))
+    for image, box in zip(moved, labels, strict=True):
+        line = image[0, :, SIDE // 2, SIDE // 2]
+        inside = line > 0
+        assert SIDE // 2 - 2 <= inside.sum() < SIDE
+        # neighbors are as far apart as before: resized, they would be closer
+        assert line[inside].diff().tolist() == pytest.approx([1] * (int(inside.sum()) - 1), abs=1e-4)
+        assert torch.equal(image > 0, box > 0)
+    # each crop is of another place
+    assert len({float(image.max()) for image in moved}) == 4
+
+
 def test_real_and_fake_get_one_transform_and_noise_stays_in_the_brain():
     torch.manual_seed(0)
     labels = torch.from_numpy(np.stack([label_map(), np.roll(label_map(), 1, axis=0)]))[:, None]

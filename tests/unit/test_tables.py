@@ -10,12 +10,22 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from ganreg.errors import InputError
-from ganreg.evaluate import markdown, statistics, tables
+from ganreg.evaluate import external_table, markdown, paper, statistics, tables
 from ganreg.evaluate.settings import Design
+from ganreg.register.methods import METHODS
 
 DESIGN = Design(folds=2, trained=["unet_none"])
 EXPERIMENT = tables.Experiment("d", "t", "h", labeled=["unet_none"])
-PAPER = pd.DataFrame({"method": ["syn_mi"], "dice_mean": [0.776]})
+PAPER = pd.DataFrame(
+    [
+        (1, "syn_mi", np.nan, 0.776, 0.13),
+        (1, "syn_mi", 1, np.nan, 0.131),
+        (1, "syn_mi", 2, np.nan, np.nan),
+        (2, "syn_mi", np.nan, 0.5, np.nan),
+        (2, "unet_none", np.nan, np.nan, np.nan),
+    ],
+    columns=["table", "method", "fold", "dice_mean", "dice_sd"],
+)
 
 
 def long_table(values):
@@ -87,7 +97,8 @@ def test_table1_difference_is_reference_minus_method():
     assert table.loc["syn_mi", "ci_low"] == pytest.approx(0.1)
     assert np.isnan(table.loc["unet_none", "diff_reference"])
     assert table.loc["syn_mi", "paper_dice"] == 0.776
-    assert np.isnan(table.loc["unet_none", "paper_dice"])
+    assert table.loc["syn_mi", "paper_sd"] == 0.13
+    assert table.loc["unet_none", ["paper_dice", "paper_sd"]].isna().all()
     assert table["labels_in_training"].to_dict() == {"syn_mi": "no", "unet_none": "yes"}
 
 
@@ -96,7 +107,8 @@ def test_table1_shows_a_further_measure_of_structures_by_itself():
     table = tables.table1(
         frame, pair_table(["syn_mi", "unet_none"]), ["syn_mi"], "unet_none", EXPERIMENT, PAPER, DESIGN
     )
-    assert list(table.columns)[-5:] == ["hd95_mm", "volume_error", "ndv_percent", "folded_percent", "paper_dice"]
+    shown = ["hd95_mm", "volume_error", "ndv_percent", "folded_percent", "paper_dice", "paper_sd"]
+    assert list(table.columns)[-6:] == shown
     assert table.loc[0, ["hd95_mm", "volume_error", "ndv_percent", "folded_percent"]].tolist() == [2, 0.25, 0.1, 1]
 
 
@@ -106,6 +118,37 @@ def test_table2_is_the_mean_of_each_fold():
     assert table["fold_2"] == pytest.approx(0.5)
     assert table["mean"] == pytest.approx(0.6)
     assert table["sd"] == pytest.approx(np.std([0.7, 0.5], ddof=1))
+
+
+def test_each_table_has_the_papers_numbers_of_that_table():
+    frame = long_table({"syn_mi": two_folds(), "unet_none": two_folds()})
+    table = tables.table2(frame, ["syn_mi", "unet_none"], "d", PAPER)
+    assert table["paper_mean"].tolist() == pytest.approx([0.5, np.nan], nan_ok=True)
+    by_fold = external_table.by_fold(frame.assign(modality="ct"), PAPER)
+    assert by_fold[["method", "modality"]].to_numpy().tolist() == [["syn_mi", "ct"], ["unet_none", "ct"]]
+    assert by_fold.loc[0, ["fold_1", "fold_2", "mean", "paper_mean"]].tolist() == pytest.approx([0.7, 0.5, 0.6, 0.5])
+
+
+def test_what_of_the_papers_tables_is_not_known_is_said():
+    known = "printed in the paper's Table 1, on its own data"
+    assert paper.told(PAPER, 1) == (
+        f"{known} (means of syn_mi by fold: not known; SDs of syn_mi by fold: 0.131, not known)."
+    )
+    none = PAPER[PAPER["method"] == "unet_none"]
+    assert paper.told(none, 2) == "printed in the paper's Table 2, on its own data: not known."
+
+
+def test_the_papers_numbers_are_of_methods_that_there_are(root):
+    stored = pd.read_csv(root / "resources" / "paper_results.csv")
+    assert list(stored.columns) == ["table", "method", "fold", "dice_mean", "dice_sd", "source"]
+    assert {*stored["method"]} <= {*METHODS}
+    assert not stored.duplicated(["table", "method", "fold"]).any()
+    # a number has a source, and what has none is called unknown
+    empty = stored[["dice_mean", "dice_sd"]].isna().all(axis=1)
+    assert ((stored["source"] == "not known") == empty).all()
+    assert paper.printed(stored, 1).loc["unet_proposed"].tolist() == [0.787, 0.13]
+    folds = stored[(stored["table"] == 1) & stored["fold"].notna()]
+    assert folds["dice_sd"].tolist() == [0.13, 0.132, 0.133, 0.13, 0.132]
 
 
 def test_methods_with_other_pairs_are_refused():

@@ -1,5 +1,7 @@
 """The training loop: resuming exactly, losses that are not finite, the best weights, which weights Muon trains."""
 
+from typing import ClassVar
+
 import pytest
 import torch
 
@@ -121,3 +123,43 @@ def test_under_training_is_seen_in_the_second_half(scores, gain):
 
 def test_a_training_that_was_measured_at_its_end_alone_cannot_be_called_flat():
     assert training.under_trained([{"step": 10, "validation_dice": 0.5}])
+
+
+class Recorder(torch.optim.SGD):
+    """Notes the rate and the length of the gradient of each step."""
+
+    seen: ClassVar[list] = []
+
+    def step(self):
+        gradients = [each.grad for group in self.param_groups for each in group["params"]]
+        length = torch.stack([each.norm() for each in gradients]).norm()
+        self.seen.append((self.param_groups[0]["lr"], float(length)))
+        super().step()
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "constant"])
+def test_rates_follow_the_schedule(tmp_path, monkeypatch, schedule):
+    seen = []
+    monkeypatch.setattr(Recorder, "seen", seen)
+    monkeypatch.setattr(training, "optimizers", lambda model, settings: [Recorder(model.parameters(), lr=0.05)])
+    run(tmp_path, Numbers(40), steps=40, schedule=schedule)
+    rates = [rate for rate, _ in seen]
+    if schedule == "constant":
+        assert rates == [0.05] * 40
+        return
+    # half of the rate at the first of two steps of warm-up, half at half time, nearly nothing at the end
+    assert rates[0] == pytest.approx(0.025)
+    assert rates[20] == pytest.approx(0.025)
+    assert rates[39] < 0.001
+    assert rates[2:] == sorted(rates[2:], reverse=True)
+
+
+def test_gradients_are_clipped_unless_they_are_not(tmp_path, monkeypatch):
+    lengths = []
+    monkeypatch.setattr(training, "optimizers", lambda model, settings: [Recorder(model.parameters(), lr=1e-6)])
+    for clip in (0, 0.1):
+        monkeypatch.setattr(Recorder, "seen", [])
+        run(tmp_path, Numbers(12), clip=clip)
+        lengths.append([length for _, length in Recorder.seen])
+    assert min(lengths[0]) > 0.1
+    assert lengths[1] == pytest.approx([0.1] * 12, rel=1e-3)

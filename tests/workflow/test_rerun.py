@@ -110,7 +110,7 @@ CHANGED_VALUES = {
     ),
     "two swapped booleans": (
         {"unet.instance_norm": not configured("unet.instance_norm"), "unet.flip": not configured("unet.flip")},
-        PRETRAINED | AFTER_UNET,
+        PRETRAINED | AFTER_UNET | {"plot_unet"},
     ),
     "greedy's step": ({"greedy_nmi.gradient_step": 0.3}, {"register_greedy", *EVALUATION}),
     "ConvexAdam's weight": ({"convexadam_mind.lambda_weight": 0.8}, {"register_convexadam", *EVALUATION}),
@@ -139,12 +139,12 @@ NETWORKS = {
                 {"width": 8, "batch": 1, "fade_in": 3, "steady": 3},
             ]
         },
-        PGAN | QUALITY | UNET | EVALUATION | UNCERTAINTY | AFTER_UNET_EXTERNAL,
+        PGAN | {"plot_pgan"} | QUALITY | UNET | EVALUATION | UNCERTAINTY | AFTER_UNET_EXTERNAL,
         {"unet_proposed"},
     ),
     "the RDNN's width": (
         {"rdnn.features": [8, 12]},
-        RDNN | PGAN | QUALITY | UNET | EVALUATION | UNCERTAINTY | AFTER_UNET_EXTERNAL,
+        RDNN | {"plot_rdnn"} | PGAN | QUALITY | UNET | EVALUATION | UNCERTAINTY | AFTER_UNET_EXTERNAL,
         {"unet_proposed"},
     ),
     "DAGAN's steps": ({"dagan.steps": 25}, DAGAN | QUALITY | UNET | EVALUATION, {"unet_dagan"}),
@@ -167,7 +167,7 @@ def test_a_changed_network_plans_the_arms_that_build_on_it_alone(project, case):
     [
         ("greedy_nmi", REPORT | {"plot_rulegraph"}),
         # one of the kinds of samples in their table, too
-        ("unet_dagan", REPORT | QUALITY | {"plot_rulegraph", "plot_losses"}),
+        ("unet_dagan", REPORT - {"plot_rivals"} | QUALITY | {"plot_rulegraph", "plot_losses"}),
     ],
 )
 def test_a_method_taken_out_plans_tables_and_figures(project, method, expected):
@@ -199,7 +199,7 @@ def test_a_touched_input_plans_nothing(project):
 def test_other_labels_in_the_table_plan_what_reads_them(project):
     with open(project / "resources" / "labels" / "cerebra.tsv", "a") as table:
         table.write("\n")
-    listed = {"list_structures", "external/list_structures"}
+    listed = {"list_structures", "external/list_structures", "plot_rdnn", "plot_pgan"}
     assert planned(project) == listed | RESAMPLING | AFTER_LIST | RESAMPLED_EXTERNAL | EXTERNAL
 
 

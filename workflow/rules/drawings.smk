@@ -54,7 +54,24 @@ MEASURED_SEGMENTATION = "<results>/metrics/segmentation.csv"
 ROLES = {"fixed": TASK.fixed, "moving": TASK.moving}
 
 FIGURES = {
-    "fig03_cohort": Figure(
+    "fig02_normalization": Figure(
+        "plot_normalization",
+        {
+            "raw": [raw_file("", subject, modality) for subject in SHOWN for modality in TASK_MODALITIES],
+            "normalized": [f"<results>/normalize/sub-{subject}" for subject in SHOWN],
+        },
+        {"plot": PLOT, "subjects": SHOWN, "modalities": TASK_MODALITIES},
+    ),
+    "fig03_resampling": Figure(
+        "plot_resampling",
+        {
+            "subjects": PREPROCESSED,
+            "normalized": f"<results>/normalize/sub-{FIRST}",
+            "aligned": f"<results>/align/sub-{FIRST}",
+        },
+        {"plot": PLOT, "subject": FIRST, "reference": MAIN.reference, "modalities": TASK_MODALITIES},
+    ),
+    "fig18_cohort": Figure(
         "plot_cohort",
         {
             "fixed": [raw_file("", subject, TASK.fixed) for subject in SHOWN],
@@ -79,7 +96,7 @@ FIGURES = {
         {"plot": PLOT, "methods": SHOWN_METHODS, **ROLES},
         "torch",
     ),
-    "fig11_comparison": Figure(
+    "fig19_comparison": Figure(
         "plot_comparison",
         {"table": "<results>/tables/table1.csv", "structures": "<results>/metrics/structures.csv"},
         {"plot": STYLE},
@@ -92,6 +109,12 @@ FIGURES = {
 }
 if KINDS:
     FIGURES |= {
+        "fig06_rdnn": Figure(
+            "plot_rdnn",
+            {"structures": "<results>/preprocess/dseg.tsv"},
+            {"plot": STYLE, "settings": RDNN_MODEL, "modalities": TASK_MODALITIES, "shape": GRIDS.work.shape},
+            "torch",
+        ),
         "fig05_segmentation": Figure(
             "plot_segmentation",
             {
@@ -102,7 +125,7 @@ if KINDS:
             },
             {"plot": PLOT, "modalities": TASK_MODALITIES},
         ),
-        "fig06_segmentation_dice": Figure(
+        "fig20_segmentation_dice": Figure(
             "plot_segmentation_dice",
             {"measured": MEASURED_SEGMENTATION},
             {"plot": STYLE, "folds": len(FOLDS)},
@@ -110,7 +133,28 @@ if KINDS:
     }
 if "pgan" in KINDS:
     FIGURES |= {
-        "fig07_pgan_stages": Figure(
+        "fig01_pipeline": Figure(
+            "plot_pipeline",
+            {
+                "raw": [raw_file("", FIRST, modality) for modality in ROLES.values()],
+                "normalized": f"<results>/normalize/sub-{FIRST}",
+                "subjects": PREPROCESSED,
+                "augmented": f"<results>/augment/sub-{FIRST}",
+                "maps": "<results>/segment/fold1",
+                "samples": "<results>/synthesize/fold1/pgan",
+                "folds": "<results>/split/folds.json",
+                "transforms": transforms_of(PROPOSED, folds=[1]),
+            },
+            {"plot": PLOT, "subject": FIRST, "method": PROPOSED, **ROLES},
+            "torch",
+        ),
+        "fig07_pgan": Figure(
+            "plot_pgan",
+            {"structures": "<results>/preprocess/dseg.tsv"},
+            {"plot": STYLE, "settings": PGAN_MODEL, "modalities": TASK_MODALITIES, "shape": GRIDS.work.shape},
+            "torch",
+        ),
+        "fig21_pgan_stages": Figure(
             "plot_pgan_stages",
             {"subjects": PREPROCESSED, "previews": "<results>/models/fold1/pgan_stages.npz"},
             {"plot": PLOT},
@@ -142,6 +186,22 @@ if SMALLER:
             "exclude": CONFIG.evaluation.exclude,
             "design": design_of([*SMALLER, *COMPARED_SIZES]),
         },
+    )
+if any(methods.METHODS[each].block == "unet" for each in TRAINED):
+    FIGURES["fig09_unet"] = Figure(
+        "plot_unet", {}, {"plot": STYLE, "settings": UNET_MODEL, "shape": GRIDS.work.shape}, "torch"
+    )
+if {*RIVALS} <= {*IDS}:
+    FIGURES["fig11_rivals"] = Figure(
+        "plot_rivals",
+        {
+            "folds": "<results>/split/folds.json",
+            "subjects": PREPROCESSED,
+            "measured": "<results>/metrics/structures.csv",
+            "transforms": [folder for method in RIVALS for folder in transforms_of(method, folds=[1])],
+        },
+        {"plot": PLOT, "methods": RIVALS, **ROLES},
+        "torch",
     )
 if UNCERTAIN:
     FIGURES["fig14_uncertainty"] = Figure(

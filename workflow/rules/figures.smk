@@ -2,10 +2,10 @@
 
 
 rule plot_rulegraph:
-    """Draw the workflow itself (Fig. 1)."""
+    """Draw the workflow itself (Fig. 22)."""
     output:
-        png=report("<results>/figures/fig01_rulegraph.png", caption="../report/rulegraph.rst", category="Figures"),
-        others=multiext("<results>/figures/fig01_rulegraph", ".svg", ".csv"),
+        png=report("<results>/figures/fig22_rulegraph.png", caption="../report/rulegraph.rst", category="Figures"),
+        others=multiext("<results>/figures/fig22_rulegraph", ".svg", ".csv"),
     log:
         "<logs>/plot_rulegraph.log",
     conda:

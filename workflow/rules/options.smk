@@ -2,9 +2,10 @@
 
 from ganreg.evaluate.settings import Design
 from ganreg.register.recipe import Recipe
-from ganreg.register.settings import Dropout
+from ganreg.register.settings import Dropout, RegistrationTraining
 from ganreg.report.settings import Style
 from ganreg.segment.settings import RdnnTraining
+from ganreg.settings import Trained
 from ganreg.simulate.settings import PATIENT_MODALITIES, Anatomy, Degradation
 from ganreg.split.settings import Folds
 from ganreg.synthesize.settings import DaganSampling, DaganTraining, PganTraining
@@ -132,9 +133,26 @@ def threads_of(wildcards):
     return getattr(CONFIG.block(method.block), "threads", 1) if method.block else 1
 
 
-# Fig. 10 shows the fairest SyN there is, and the method that others are compared with.
-FAIREST_SYN = [each for each in ("syn_mi", *IDS) if each in IDS and methods.METHODS[each].tool is methods.SYN][:1]
-SHOWN_METHODS = list(dict.fromkeys([*FAIREST_SYN, CONFIG.registration.reference_method]))
+def architecture_of(block, *trained):
+    """What of a network's block its architecture may follow from: not what only its training does."""
+    left_out = {name for each in trained for name in each.model_fields}
+    return {name: value for name, value in block.model_dump(mode="json").items() if name not in left_out}
+
+
+# what Fig. 6, 7 and 9 are drawn from
+UNET_MODEL = architecture_of(CONFIG.block("unet"), RegistrationTraining)
+RDNN_MODEL = {name: getattr(CONFIG.rdnn, name) for name in ("features", "slices")}
+PGAN_MODEL = {
+    name: value
+    for name, value in architecture_of(CONFIG.pgan, Trained).items()
+    if name not in ("learning_rate", "reconstruction", "augmentation", "log_every", "samples", "checkpointing")
+}
+# Fig. 1 and 10 show the paper's method where it runs; Fig. 10 SyN with cross-correlation, as the paper has it, and with
+# mutual information, or else the SyN there is; Fig. 11 the paper's method and DAGAN.
+RIVALS = ["unet_dagan", "unet_proposed"]
+PROPOSED = "unet_proposed" if "unet_proposed" in IDS else CONFIG.registration.reference_method
+SYN = [each for each in IDS if methods.METHODS[each].tool is methods.SYN]
+SHOWN_METHODS = list(dict.fromkeys([*([each for each in ("syn_cc", "syn_mi") if each in SYN] or SYN[:1]), PROPOSED]))
 STYLE, PLOT = CONFIG.plot.only(Style), CONFIG.plot
 
 
@@ -142,6 +160,12 @@ def design_of(names):
     """What intervals of some methods must know; some may have fewer training subjects."""
     trained = [each for each in names if each in SMALLER or methods.METHODS[each].network]
     return Design(folds=CONFIG.split.folds, trained=trained)
+
+
+def ranked(method):
+    """Whether a method is ranked on the experiment's labels, silver ones or others."""
+    settings = network_of(method.id) if method.block else method.settings
+    return not MAIN.silver or method.ranked_on_silver(settings)
 
 
 def tool_definitions(tool):

@@ -108,8 +108,7 @@ rule report_dice:
                 "labeled": [
                     each.id for each in METHODS if each.network and each.learns_from_labels(network_of(each.id))
                 ],
-                # SyN made the silver labels: it is shown on them, but not ranked
-                "unranked": [each.id for each in METHODS if MAIN.silver and each.makes_labels],
+                "unranked": [each.id for each in METHODS if not ranked(each)],
                 "task": f"{TASK.pairs} {TASK.moving} to {TASK.fixed}",
                 "methods": IDS,
                 "reference_method": CONFIG.registration.reference_method,
@@ -167,9 +166,11 @@ if EXTERNAL:
         input:
             structures=measured("external/", "structures", EXTERNAL_METHODS),
             pairs=measured("external/", "pairs", EXTERNAL_METHODS),
+            paper=project_file("resources", "paper_results.csv"),
         output:
             table="<results>/tables/external.csv",
             others=multiext("<results>/tables/external", ".md", ".json"),
+            folds=multiext("<results>/tables/external_folds", ".csv", ".md"),
         log:
             "<logs>/report_external.log",
         conda:
@@ -180,6 +181,7 @@ if EXTERNAL:
                     "exclude": CONFIG.evaluation.exclude,
                     "design": design_of(EXTERNAL_METHODS),
                     "silver": EXTERNAL.silver,
+                    "learned_from_silver": MAIN.silver,
                     "simulated": EXTERNAL.simulated,
                 }
             ),
@@ -190,6 +192,7 @@ if EXTERNAL:
                 --options {params.options:q} \
                 --structures {input.structures:q} \
                 --pairs {input.pairs:q} \
+                --paper {input.paper:q} \
                 --output "$(dirname {output.table:q})" \
                 > {log:q} 2>&1
             """
@@ -241,7 +244,7 @@ rule tables:
 rule figures:
     """The figures alone."""
     input:
-        multiext("<results>/figures/fig01_rulegraph", ".png", ".svg", ".csv"),
+        multiext("<results>/figures/fig22_rulegraph", ".png", ".svg", ".csv"),
         expand("<results>/figures/{figure}.{kind}", figure=FIGURES, kind=["png", "svg", "csv"]),
 
 

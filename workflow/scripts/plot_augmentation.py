@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 from ganreg import cli, io
@@ -37,7 +38,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     size = {"nrows": 1, "ncols": len(volumes), "figsize": (1.9 * len(volumes), 2.6)}
     with style.figure(settings, args.output, data, **size) as (_, axes):
-        box = slices.brain_box(volumes[0][2], margin=5)
+        # around all copies: scaling and rotation take some beyond the subject
+        box = slices.brain_box(np.any([labels > 0 for *_, labels in volumes], axis=0))
         for axis, (name, image, labels) in zip(axes[0], volumes, strict=True):
             slices.show(axis, image[box], settings.slice, name)
             slices.contours(axis, labels[box], settings.slice, style.colors(settings, 1)[0])

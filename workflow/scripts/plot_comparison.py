@@ -1,4 +1,4 @@
-"""Draw the methods' Dice: mean and interval, a point for each subject, the paper's number beside it (Fig. 11)."""
+"""Draw the methods' Dice: mean and interval, a point for each subject, the paper's number beside it (Fig. 19)."""
 
 from collections.abc import Sequence
 

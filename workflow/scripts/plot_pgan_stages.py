@@ -1,4 +1,4 @@
-"""Draw the progressive GAN's image at the end of each stage, next to its label map and the real subject (Fig. 7)."""
+"""Draw the progressive GAN's image at the end of each stage, next to its label map and the real subject (Fig. 21)."""
 
 from collections.abc import Sequence
 

@@ -1,22 +1,16 @@
 """Draw one test pair: fixed, moving, and each method's warped image with label contours and checkerboard (Fig. 10)."""
 
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-import torch
 
-from ganreg import cli, io
+from ganreg import cli
 from ganreg.report import slices, style
+from ganreg.report.registered import Labeled, Pair, read_pair, warped
 from ganreg.report.settings import Plot
 from ganreg.settings import Block
-from ganreg.spatial import warp
-from ganreg.spatial.points import displacement_on
 from ganreg.volumes import bids
-
-# an image and its label map, (X, Y, Z)
-Labeled = tuple[np.ndarray, np.ndarray]
 
 
 class Options(Block):
@@ -28,24 +22,25 @@ class Options(Block):
     moving: str
 
 
-def find_transform(folders: Iterable[Path], pair: str) -> Path:
-    """The pair's transform file in one of the folders."""
-    return next(path for folder in folders for path in folder.glob(f"{pair}.nii.gz"))
+def draw(axes: np.ndarray, pair: Pair, found: Sequence[Labeled], titles: Sequence[str], settings: Plot) -> None:
+    """A column for each image: its labels outlined over the fixed image's, and a checkerboard below.
 
-
-def draw(
-    axes: np.ndarray, fixed: Labeled, moving: Labeled, warped: Sequence[Labeled], titles: Sequence[str], settings: Plot
-) -> None:
-    """A column for each image: its labels outlined over the fixed image's, and a checkerboard below."""
+    The moving image looks the same before and after: one window of gray values for all columns but the first.
+    """
     height, (fixed_color, own_color) = settings.slice, style.colors(settings, 2)
-    for column, (image, labels) in enumerate([fixed, moving, *warped]):
-        slices.show(axes[0][column], image, height, titles[column])
+    # registered on the whole grid, shown around the brain
+    box = slices.brain_box(pair.fixed.labels)
+    fixed, moving = pair.fixed.image[box], pair.moving.image[box]
+    windows = [slices.window(image, height) for image in (fixed, moving)]
+    for column, each in enumerate([pair.fixed, pair.moving, *found]):
+        image, labels, limits = each.image[box], each.labels[box], windows[min(column, 1)]
+        slices.show(axes[0][column], image, height, titles[column], limits)
         if column != 1:
-            slices.contours(axes[0][column], fixed[1], height, fixed_color)
+            slices.contours(axes[0][column], pair.fixed.labels[box], height, fixed_color)
         if column != 0:
             slices.contours(axes[0][column], labels, height, own_color)
             title = "before: checkerboard" if column == 1 else "checkerboard"
-            slices.show(axes[1][column], slices.checkerboard(fixed[0], image), height, title)
+            slices.show(axes[1][column], slices.checkerboard(fixed, image), height, title)
     axes[1][0].set_axis_off()
 
 
@@ -55,37 +50,24 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     args = parser.parse_args(argv)
     options = args.options
-    pair = io.read_json(args.folds)["folds"][0]["pairs"][0]
-    images, labels = {}, {}
-    for role in ("fixed", "moving"):
-        name = bids.preprocessed(getattr(options, role))
-        images[role] = slices.volume(args.subjects, pair[role], name).astype(np.float32)
-        labels[role] = slices.volume(args.subjects, pair[role], bids.DSEG)
-    affine = io.load(bids.path(args.subjects, pair["fixed"], bids.preprocessed(options.fixed))).affine
-    moving = torch.from_numpy(images["moving"])[None, None]
-    # registered on the whole grid, shown around the brain
-    box, warped = slices.brain_box(labels["fixed"]), []
-    for method in options.methods:
-        path = find_transform([each for each in args.transforms if method in each.parts], pair["pair"])
-        displacement = displacement_on(path, images["fixed"].shape, affine)
-        moved = warp.warp_labels(torch.from_numpy(np.array(labels["moving"])), displacement).numpy()
-        warped.append((warp.warp(moving, displacement)[0, 0].numpy()[box], moved[box]))
-
+    pair = read_pair(args.folds, args.subjects, options.moving, options.fixed)
+    found = [warped(pair, args.transforms, method) for method in options.methods]
     measured = pd.read_csv(args.measured)
     if "seed" in measured:
         # whose transforms are drawn
         measured = measured[measured["seed"] == 1]
-    own = measured[(measured["pair"] == pair["pair"]) & measured["method"].isin(options.methods)]
+    own = measured[(measured["pair"] == pair.name) & measured["method"].isin(options.methods)]
     dice = own.groupby("method", sort=False)["dice"].mean()
     means = [dice[method] for method in options.methods]
-    data = pd.DataFrame({"pair": pair["pair"], "method": options.methods, "dice_mean": means})
-    titles = [f"{role}: {bids.participant(pair[role])} {getattr(options, role)}" for role in ("fixed", "moving")]
-    titles += [f"{style.name_of(method)}\nDice {dice[method]:.3f}" for method in options.methods]
-    shown = [(images[role][box], labels[role][box]) for role in ("fixed", "moving")]
-    columns = len(titles)
-    size = {"nrows": 2, "ncols": columns, "figsize": (2.2 * columns, 5.2)}
+    data = pd.DataFrame({"pair": pair.name, "method": options.methods, "dice_mean": means})
+    titles = [
+        f"fixed: {bids.participant(pair.fixed_subject)} {options.fixed}",
+        f"moving: {bids.participant(pair.moving_subject)} {options.moving}",
+        *(f"{style.name_of(method)}\nDice {dice[method]:.3f}" for method in options.methods),
+    ]
+    size = {"nrows": 2, "ncols": len(titles), "figsize": (2.2 * len(titles), 5.2)}
     with style.figure(options.plot, args.output, data, **size) as (_, axes):
-        draw(axes, *shown, warped, titles, options.plot)
+        draw(axes, pair, found, titles, options.plot)
 
 
 if __name__ == "__main__":

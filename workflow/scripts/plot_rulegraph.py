@@ -1,4 +1,4 @@
-"""Draw the workflow's rules and what feeds what, as Snakemake itself tells (Fig. 1)."""
+"""Draw the workflow's rules and what feeds what, as Snakemake itself tells (Fig. 22)."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Draw the segmentation's Dice of each structure over test subjects, with and without recurrence (Fig. 6)."""
+"""Draw the segmentation's Dice of each structure over test subjects, with and without recurrence (Fig. 20)."""
 
 from collections.abc import Sequence
 

@@ -26,6 +26,7 @@ TABLE1 = {
     "ndv_percent": "NDV\n(%)",
     "folded_percent": "folded\n(%)",
     "paper_dice": "paper's\nDice",
+    "paper_sd": "paper's\nSD",
 }
 
 

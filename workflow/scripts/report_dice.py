@@ -7,13 +7,13 @@ import pandas as pd
 
 from ganreg import cli, io, manifest
 from ganreg.evaluate import markdown, tables
+from ganreg.evaluate.paper import told
 from ganreg.evaluate.settings import Design
 from ganreg.settings import Block
 
 SIMULATED = "Simulated cohort: the numbers say how methods compare on it, not how they do on patients."
 SILVER = "Silver labels: propagated from the ICBM-152 template by SyN, not drawn on these subjects."
 LOST = "A structure that a method loses has Dice 0 and no HD95."
-PRINTED = "printed in the paper, on its own data."
 COST = (
     "Seconds and peak main memory a pair, from preprocessed images to the transform file. Where the networks had a "
     "GPU, their seconds are its own and its memory is not counted. evaluations: of a network; gradients: of a "
@@ -79,8 +79,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     said = notes(options, structures["fold"].nunique(), folds_hash, args.manifests)
     explained = f"Differences: {reference} minus method. {INTERVAL}"
     captions = {
-        "table1": " ".join([*said, explained, LOST, f"paper_dice: {PRINTED}"]),
-        "table2": " ".join([*said, "sd: over folds.", f"paper_mean: {PRINTED}"]),
+        "table1": " ".join([*said, explained, LOST, f"paper_dice, paper_sd: {told(paper, 1)}"]),
+        "table2": " ".join([*said, "sd: over folds.", f"paper_mean: {told(paper, 2)}"]),
         "cost": COST,
     }
     if options.contrasts:

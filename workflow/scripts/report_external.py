@@ -2,8 +2,11 @@
 
 from collections.abc import Sequence
 
+import pandas as pd
+
 from ganreg import cli, io, manifest
 from ganreg.evaluate import external_table, markdown, tables
+from ganreg.evaluate.paper import told
 from ganreg.evaluate.settings import Design
 from ganreg.settings import Block
 
@@ -17,7 +20,9 @@ CAPTION = (
     "affine to the template."
 )
 
+FOLDS = "By fold, means over fixed subjects; sd: over folds."
 SILVER = " SyN made the silver labels: it is shown on them, but not to be ranked."
+LEARNED = " The networks learned from silver labels, too, and are not to be ranked either."
 
 
 class Options(Block):
@@ -26,20 +31,28 @@ class Options(Block):
     exclude: list[str]
     design: Design
     silver: bool
+    learned_from_silver: bool
+    """Whether the labels of the main data set are silver ones."""
     simulated: bool
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = cli.add_paths(cli.parser(__doc__, Options), "output", many=("structures", "pairs"))
+    parser = cli.add_paths(cli.parser(__doc__, Options), "paper", "output", many=("structures", "pairs"))
     args = parser.parse_args(argv)
     options = args.options
     structures, pairs = tables.joined(args.structures), tables.joined(args.pairs)
     structures = structures[~structures["structure"].isin(options.exclude)]
     table = external_table.summary(structures, pairs, options.design)
     labels = "silver labels" if options.silver else "simulated labels" if options.simulated else "their own labels"
-    caption = CAPTION.format(labels=labels) + (SILVER if options.silver else "")
-    io.write_table(args.output / "external.csv", table)
-    io.write_text(args.output / "external.md", markdown.to_markdown(table, caption))
+    caption = CAPTION.format(labels=labels) + (SILVER + LEARNED * options.learned_from_silver) * options.silver
+    paper = pd.read_csv(args.paper)
+    folds = external_table.by_fold(structures, paper)
+    for name, each, said in (
+        ("external", table, caption),
+        ("external_folds", folds, f"{caption} {FOLDS} paper_mean: {told(paper, 2)}"),
+    ):
+        io.write_table(args.output / f"{name}.csv", each)
+        io.write_text(args.output / f"{name}.md", markdown.to_markdown(each, said))
     opened = {str(path): io.sha256(path) for path in [*args.structures, *args.pairs]}
     content = {"options": options, "caption": caption, "opened": opened}
     manifest.write(args.output / "external.json", ["pandas", "numpy", "scipy"], **content)

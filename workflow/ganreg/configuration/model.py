@@ -90,6 +90,7 @@ class Registration(Block):
             "initial",
             "syn_msq",
             "syn_mi",
+            "syn_cc",
             "niftyreg_ssd",
             "niftyreg_nmi",
             "instance_mind",

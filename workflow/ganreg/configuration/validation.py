@@ -39,8 +39,11 @@ def validate(config: Whole) -> None:
     else:
         _validate_bids(config, config.bids, "bids")
         reference = METHODS[config.registration.reference_method]
-        if silver(config.bids) and reference.makes_labels:
-            expected = "a method that is ranked on silver labels, which SyN made"
+        settings = config.block(reference.block) if reference.block else reference.settings
+        if silver(config.bids) and not reference.ranked_on_silver(settings):
+            expected = (
+                "a method that is ranked on silver labels, as niftyreg_nmi: SyN made them, networks learn from them"
+            )
             _refuse("registration.reference_method", expected, reference.id)
     _validate_external(config)
     _validate_modalities(config)

@@ -1,10 +1,13 @@
 """The table of a second data set, from its long tables."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
+from ganreg.evaluate.paper import printed
 from ganreg.evaluate.settings import Design
-from ganreg.evaluate.statistics import estimate, seed_means
+from ganreg.evaluate.statistics import estimate, seed_means, subject_means
 
 # target registration errors of a pair within a subject: over the voxels of its brain, and the mean over the volume's
 # corners
@@ -48,4 +51,27 @@ def summary(structures: pd.DataFrame, pairs: pd.DataFrame, design: Design) -> pd
             of_subjects = within.groupby("fixed")[ERRORS].mean()
             row |= {"n_truth": len(of_subjects), **of_subjects.median(), "tre_max_mm": of_subjects["tre_max_mm"].max()}
             rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def by_fold(structures: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
+    """Mean Dice over fixed subjects by fold, as the paper's Table 2 has it of RIRE; sd is over the folds.
+
+    Parameters
+    ----------
+    structures : pandas.DataFrame, as for `summary`
+    paper : pandas.DataFrame, as for `ganreg.evaluate.paper.printed`
+
+    Returns
+    -------
+    pandas.DataFrame: dataset, method, modality, fold_1 ... fold_k, mean, sd, paper_mean
+    """
+    papers = printed(paper, 2)["dice_mean"]
+    rows = []
+    for key, own in structures.dropna(subset="dice").groupby(["modality", "method"], sort=False):
+        modality, method = map(str, key)
+        folds = subject_means(own, "dice")[method].groupby(level="fold").mean()
+        row: dict[str, Any] = {"dataset": own["dataset"].iloc[0], "method": method, "modality": modality}
+        row |= {f"fold_{fold}": value for fold, value in folds.items()}
+        rows.append({**row, "mean": folds.mean(), "sd": folds.std(ddof=1), "paper_mean": papers.get(method, np.nan)})
     return pd.DataFrame(rows)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ganreg.errors import InputError
+from ganreg.evaluate.paper import printed
 from ganreg.evaluate.settings import Design
 from ganreg.evaluate.statistics import COMPARISON, comparison, estimate, holm, seed_means, subject_means
 
@@ -85,7 +86,7 @@ def table1(
     methods : list of str, the order of the lines
     reference : str, the method that others are compared with: difference = reference - method
     experiment : Experiment
-    paper : pandas.DataFrame with method, dice_mean
+    paper : pandas.DataFrame, as for `printed`
     design : Design
 
     Returns
@@ -97,7 +98,7 @@ def table1(
     measures = [name for name in columns[columns.index("structure") + 1 :] if name != "dice"]
     by_seed = seed_means(structures, "dice")
     dice, *others = (subject_means(structures, name) for name in ("dice", *measures))
-    printed = paper.set_index("method")["dice_mean"]
+    papers = printed(paper, 1).reindex([*methods])
     rows = []
     for method in methods:
         own = structures[structures["method"] == method]
@@ -114,7 +115,8 @@ def table1(
         row |= {name: means[method].mean() for name, means in zip(measures, others, strict=True)}
         row |= {"ndv_percent": regularity["ndv_percent"].mean()}
         row |= {"folded_percent": regularity["folded_forward_percent"].mean()}
-        rows.append({**row, "paper_dice": printed.get(method, np.nan)})
+        row |= {"paper_dice": papers.at[method, "dice_mean"], "paper_sd": papers.at[method, "dice_sd"]}
+        rows.append(row)
     table = pd.DataFrame(rows)
     table["p_holm"] = holm(table["p_holm"])
     return table
@@ -235,19 +237,19 @@ def table2(structures: pd.DataFrame, methods: Sequence[str], dataset: str, paper
     structures : pandas.DataFrame, the long table
     methods : list of str, the order of the lines
     dataset : str
-    paper : pandas.DataFrame with method, dice_mean
+    paper : pandas.DataFrame, as for `printed`
 
     Returns
     -------
     pandas.DataFrame: dataset, method, fold_1 ... fold_k, mean, sd, paper_mean
     """
     dice = subject_means(structures, "dice")
-    printed = paper.set_index("method")["dice_mean"]
+    papers = printed(paper, 2)["dice_mean"]
     rows = []
     for method in methods:
         folds = dice[method].groupby(level="fold").mean()
         row = {"dataset": dataset, "method": method, **{f"fold_{fold}": value for fold, value in folds.items()}}
-        rows.append({**row, "mean": folds.mean(), "sd": folds.std(ddof=1), "paper_mean": printed.get(method, np.nan)})
+        rows.append({**row, "mean": folds.mean(), "sd": folds.std(ddof=1), "paper_mean": papers.get(method, np.nan)})
     return pd.DataFrame(rows)
 
 

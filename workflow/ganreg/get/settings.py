@@ -63,7 +63,8 @@ class Bids(Block):
     labels: SubjectPattern | None = Field(
         "derivatives/labels/" + ANAT + "_dseg.nii.gz",
         description="Pattern of label volumes; null: CerebrA's are propagated from the template by SyN (block "
-        "`propagation`). Such labels are called silver in every table, and SyN is shown on them, but not ranked.",
+        "`propagation`). Such labels are called silver in every table; SyN, and networks that learned from them, are "
+        "shown on them, but not ranked: registration.reference_method has to be another one, as niftyreg_nmi.",
     )
     label_table: str | None = Field(
         None,

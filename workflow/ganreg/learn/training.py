@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Literal
 
 import torch
 
@@ -11,9 +12,6 @@ from ganreg.learn.devices import autocast, choose_device, choose_precision, plac
 from ganreg.learn.muon import Muon
 from ganreg.learn.session import Session, Stateful, batches
 from ganreg.learn.settings import Supervised
-
-# one pair a step: now and then a gradient is far off
-GRADIENT_NORM = 1.0
 
 # (model, batch) -> (loss, what the model found)
 LossOf = Callable[[torch.nn.Module, Batch], tuple[torch.Tensor, torch.Tensor]]
@@ -39,8 +37,10 @@ def optimizers(model: Network, settings: Supervised) -> list[torch.optim.Optimiz
     return [torch.optim.Adam(by_adam, lr=settings.learning_rate), Muon(by_muon, lr=settings.muon_rate)]
 
 
-def _share(step: int, steps: int) -> float:
-    """Share of the configured rates: half a cosine to zero, after a linear warm-up over the first twentieth."""
+def _share(step: int, steps: int, schedule: Literal["cosine", "constant"]) -> float:
+    """Share of the configured rates: all, or half a cosine to zero, after a linear warm-up over the first twentieth."""
+    if schedule == "constant":
+        return 1.0
     warm_up = max(1, steps // 20)
     return min(1.0, (step + 1) / warm_up) * 0.5 * (1 + math.cos(math.pi * step / steps))
 
@@ -72,13 +72,20 @@ def _validate(
 
 
 def _step(
-    model: torch.nn.Module, chosen: list[torch.optim.Optimizer], share: float, loss_of: LossOf, batch: Batch
+    model: torch.nn.Module,
+    chosen: list[torch.optim.Optimizer],
+    share: float,
+    clip: float,
+    loss_of: LossOf,
+    batch: Batch,
 ) -> float:
     """Take a step at a share of the configured rates, and give the loss before it."""
     model.zero_grad(set_to_none=True)
     loss, _ = loss_of(model, batch)
     loss.backward()
-    torch.nn.utils.clip_grad_norm_(model.parameters(), GRADIENT_NORM)
+    if clip:
+        # one pair a step: now and then a gradient is far off
+        torch.nn.utils.clip_grad_norm_(model.parameters(), clip)
     for optimizer in chosen:
         optimizer.param_groups[0]["lr"] = optimizer.defaults["lr"] * share
         optimizer.step()
@@ -127,13 +134,13 @@ def train(
     place(model, device)
     chosen = optimizers(model, settings)
     parts: dict[str, Stateful] = {"model": model, **{type(optimizer).__name__: optimizer for optimizer in chosen}}
-    best = {"weights": None, "score": -math.inf}
-    session = Session(name, settings, samples, output, key, parts, best)
+    session = Session(name, settings, samples, output, key, parts, {"weights": None, "score": -math.inf})
     loss_of = _in_precision(loss_of, device, choose_precision(settings.precision, device))
     held_out = batches(validation, settings, device)
     model.train()
     for batch in session.batches():
-        loss = _step(model, chosen, _share(session.step, len(samples)), loss_of, batch)
+        share = _share(session.step, len(samples), settings.schedule)
+        loss = _step(model, chosen, share, settings.clip, loss_of, batch)
         session.advance({"loss": loss}, batch["name"], best_dice=max(session.state["score"], 0))
         if session.due(settings.validate_every):
             validation_loss, score = _validate(model, held_out, loss_of, score_of, device)
@@ -154,7 +161,7 @@ FLAT = 0.005
 def late_gain(history: list[dict[str, float]]) -> float:
     """What the second half of a training added to the best validation Dice; NaN where nothing was measured before.
 
-    The learning rate ends at zero, so that the last steps are flat whatever is left to learn.
+    Where the learning rate ends at zero, the last steps are flat whatever is left to learn.
     """
     half = history[-1]["step"] / 2
     before = [line["validation_dice"] for line in history if line["step"] <= half]

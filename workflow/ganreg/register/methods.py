@@ -90,7 +90,7 @@ class Method:
     """The default values of its block."""
     tool: Tool | None = None
     makes_labels: bool = False
-    """Whether its like propagates silver labels from the template: it is shown on them, but not ranked."""
+    """Whether its like propagates silver labels from the template."""
     network: Network | None = None
     arm: Arm | None = None
     refined: bool = False
@@ -105,6 +105,10 @@ class Method:
         if not isinstance(settings, RegistrationTraining) or self.arm is None:
             return False
         return settings.dice > 0 or self.arm.from_labels
+
+    def ranked_on_silver(self, settings: Block) -> bool:
+        """Whether it is ranked on silver labels: its like did not make them, and it did not learn from them."""
+        return not (self.makes_labels or self.learns_from_labels(settings))
 
 
 def work(method: Method, settings: Block, refinement: Refinement) -> tuple[int, int] | None:

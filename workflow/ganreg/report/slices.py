@@ -46,10 +46,19 @@ def brain_box(labels: np.ndarray, margin: int = 3) -> tuple[slice, ...]:
     )
 
 
-def show(axis: Axes, volume: np.ndarray, fraction: float, title: str = "", limits: Limits | None = None) -> None:
-    """Draw an axial slice in gray, without ticks; by default from its 1st to its 99th percentile above background."""
+def window(volume: np.ndarray, fraction: float) -> Limits:
+    """Gray values of an axial slice from black to white: its 1st and 99th percentile above background."""
     picture = axial(volume, fraction)
-    low, high = limits or np.percentile(picture[picture != 0], [1, 99]) if picture.any() else (0, 1)
+    if not picture.any():
+        return 0, 1
+    low, high = np.percentile(picture[picture != 0], [1, 99])
+    return low, high
+
+
+def show(axis: Axes, volume: np.ndarray, fraction: float, title: str = "", limits: Limits | None = None) -> None:
+    """Draw an axial slice in gray, without ticks; by default in its own `window`."""
+    picture = axial(volume, fraction)
+    low, high = limits or window(volume, fraction)
     axis.imshow(picture, cmap="gray", vmin=low, vmax=high, interpolation="nearest")
     axis.set_title(title)
     axis.set_axis_off()

@@ -35,7 +35,12 @@ class RealTime(Block):
     """What the discriminator sees, real and generated alike."""
 
     crop: Annotated[float, Field(gt=0, le=1)] = Field(
-        0.9, description="Least side of the box that is cut out and resized, as a fraction."
+        0.9, description="Least side of the box that is cut out, as a fraction."
+    )
+    resize: bool = Field(
+        True,
+        description="true: the box is resized to the grid. false: it keeps its size in the middle of the grid, and 0 "
+        "is around it: a crop, as in the paper.",
     )
     elastic_sd_mm: Weight = Field(2, description="Standard deviation of the displacement at 5 x 5 x 5 nodes.")
     noise_sd: Weight = Field(0.1, description="Most noise, in standard deviations of the brain.")
