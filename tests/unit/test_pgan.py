@@ -9,7 +9,7 @@ from small_pgan import LABELS, SETTINGS, SIDE, STAGES, label_map, write_subjects
 
 from ganreg import io
 from ganreg.errors import InputError
-from ganreg.synthesize import pgan_networks, pgan_training, realtime, schedule
+from ganreg.synthesize import pgan_condition, pgan_layers, pgan_training, realtime, schedule
 from ganreg.synthesize.pgan_data import Batches, Conditioned
 from ganreg.synthesize.settings import RealTime
 from ganreg.volumes import bids
@@ -62,11 +62,11 @@ def test_crop_and_deformation_move_images_and_labels_together(side):
     settings = RealTime(crop=0.7, elastic_sd_mm=4, noise_sd=0)
     transform = realtime.draw(3, [SIDE * 8.0] * 3, settings, torch.device("cpu"))
     ramp = torch.arange(1, SIDE + 1, dtype=torch.float32).view(1, 1, SIDE, 1, 1).expand(3, 1, SIDE, SIDE, SIDE)
-    images = pgan_networks.shrink(ramp, (side,) * 3)
+    images = pgan_layers.shrink(ramp, (side,) * 3)
     moved = realtime.apply_to_images(transform, images, torch.ones_like(images))
     labels = realtime.apply_to_labels(transform, ramp.to(torch.uint8))
     assert labels.dtype == torch.uint8
-    expected = pgan_networks.shrink(labels.float(), (side,) * 3)
+    expected = pgan_layers.shrink(labels.float(), (side,) * 3)
     middle = (slice(None), slice(None), *(slice(side // 4, -side // 4),) * 3)
     # a label is the nearest of what linear interpolation finds
     assert (moved[middle] - expected[middle]).abs().max() <= 0.5 + 1e-4
@@ -95,7 +95,7 @@ def adversaries(**changed):
 
 def test_the_discriminator_comes_to_score_real_images_higher_and_the_generator_to_score_higher():
     labels, shape = torch.from_numpy(label_map())[None, None].expand(2, -1, -1, -1, -1), (4, 4, 4)
-    condition = pgan_networks.Condition(labels)
+    condition = pgan_condition.Condition(labels)
     real, z = 3 * condition.brain(shape), torch.randn(2, SETTINGS.latent)
     networks = adversaries(reconstruction=0.0, learning_rate=0.003)
 
@@ -108,11 +108,14 @@ def test_the_discriminator_comes_to_score_real_images_higher_and_the_generator_t
 
     before = scores()
     for _ in range(20):
-        networks._discriminator_step(real, networks.generator(z, condition, 0, 1.0).detach(), score_of)
+        fake = networks.generator(z, condition, 0, 1.0)
+        networks._discriminator_step(real, fake.detach(), score_of, penalized=True)
     of_real, of_fake = scores()
     assert of_real - of_fake > before[0] - before[1] + 0.1
     for _ in range(5):
-        networks._generator_step(networks.generator(z, condition, 0, 1.0), score_of, torch.zeros(()))
+        fake = networks.generator(z, condition, 0, 1.0)
+        (uphill,) = torch.autograd.grad(score_of(fake).mean(), fake, retain_graph=True)
+        networks._generator_step(torch.zeros((), requires_grad=True), fake, uphill)
     assert scores()[1] > of_fake + 1e-3
     assert scores()[0] == of_real
 
@@ -129,7 +132,7 @@ def test_a_stage_begins_with_optimizers_that_have_no_past():
 
 
 def train(folder, output):
-    data = Conditioned(folder / "preprocess", folder / "maps", ["T1w", "T2w"])
+    data = Conditioned(folder / "preprocess", [folder / "maps"], ["T1w", "T2w"])
     output.parent.mkdir(exist_ok=True)
     return pgan_training.train("toy", SETTINGS, ["01", "02", "03"], data, LABELS, output, "key")
 
@@ -166,7 +169,7 @@ def test_training_resumed_in_mid_stage_equals_uninterrupted_training_bit_for_bit
 
 def test_a_map_on_another_grid_is_named(folder):
     io.save(bids.path(folder / "maps", "02", bids.MAP), np.ones((8, 8, 8)), np.eye(4), np.uint8)
-    data = Conditioned(folder / "preprocess", folder / "maps", ["T1w"])
+    data = Conditioned(folder / "preprocess", [folder / "maps"], ["T1w"])
     with pytest.raises(InputError, match=r"sub-02_desc-rdnn_dseg.nii.gz: expected the images' shape \(16, 16, 16\)"):
         data.read("02")
 

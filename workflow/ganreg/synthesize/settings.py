@@ -1,6 +1,6 @@
 """Settings of the GANs, of their controls without a GAN, and of the measures of their samples."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -61,18 +61,36 @@ class PganTraining(Trained):
     learning_rate: Positive = Field(
         0.012, description="Of Adam; the paper's networks take 0.001 and a hundred times the steps."
     )
-    reconstruction: Weight = Field(
-        1,
-        description="Weight of the mean absolute difference from the real image of a map, which the paper does not "
-        "have (0): it steadies runs of so few steps. At 1 its gradient is about as long as the discriminator's.",
+    penalty_every: Count = Field(
+        2,
+        description="Steps from one gradient penalty to the next, which has as many times the weight; 1: the paper's.",
     )
+    reconstruction: Weight = Field(
+        0.2,
+        description="Weight of the mean absolute difference from the real image of a map, where the latent vector was "
+        "found in that very image. At 1 its gradient is about as long as the discriminator's.",
+    )
+    appearance: Weight = Field(1, description="The same of the means and standard deviations of structures.")
+    divergence: Weight = Field(
+        0.1, description="Weight of the divergence of the vectors that are found in real images from random ones."
+    )
+    regression: Weight = Field(
+        2, description="Weight of the error with which a random vector is found again in the image made from it."
+    )
+    mode_seeking: Weight = Field(1, description="Weight of the term that keeps images from different vectors apart.")
     augmentation: RealTime = Field(RealTime(), description="What the discriminator sees, real and generated alike.")
     log_every: Count = Field(50, description="Steps between lines of the history and checkpoints.")
     checkpointing: bool = Field(False, description="true: less memory, a third more time; for grids of 1 mm.")
 
 
 class Pgan(PganTraining):
-    """The progressive GAN (Karras et al. 2018) in 3-D, conditioned on the label map of the segmentation network."""
+    """The progressive GAN (Karras et al. 2018) in 3-D, conditioned on a label map."""
+
+    labels: Literal["rdnn", "reference"] = Field(
+        "rdnn",
+        description="What conditions it, and what the samples of all other kinds are made from and labeled with: maps "
+        "of the segmentation network, as in the paper, or the reference labels of the training subjects.",
+    )
 
     samples: Several = Field(55, description="Synthetic subjects of each fold, of the controls too.")
 
@@ -104,6 +122,11 @@ class DaganSampling(Trained):
     )
     augmentation: DaganAugmentation = Field(
         DaganAugmentation(), description="DAGAN's own, with the published limits; 19 mm is a tenth of the grid."
+    )
+    published_deformation: bool = Field(
+        False,
+        description="true: samples are moved by DAGAN's own augmentation, which takes the two subjects of a pair 31 mm "
+        "apart. false: by `deformation`, as the samples that they are compared with; training has its own in any case.",
     )
 
 
@@ -145,7 +168,7 @@ class Synthetic(Block):
 
 
 class Quality(Seeded):
-    """How good synthetic subjects are: kernel distance, MS-SSIM, Dice of another fold's RDNN, memorization."""
+    """How good synthetic subjects are: kernel distance, MS-SSIM, Dice of an RDNN, memorization, the vector's share."""
 
     subjects: Several = Field(
         15, description="Synthetic subjects that are measured in each fold and of each kind, the last of the set."
