@@ -40,8 +40,10 @@ AUGMENTED = {"augment_classic", "plot_augmentation"}
 REGISTERED = UNET | VOXELMORPH | CLASSICAL | EVALUATION | UNCERTAINTY | ROBUSTNESS | AFTER_UNET_EXTERNAL
 AFTER_UNET = UNET | EVALUATION | UNCERTAINTY | ROBUSTNESS - {"degrade_subjects", "robustness/register_syn"}
 AFTER_UNET |= AFTER_UNET_EXTERNAL
+# samples are all made from the segmentation network's maps
+SAMPLES_OF_MAPS = {"sample_pgan", "sample_dagan", *CONTROLS}
 # networks whose weights validation subjects choose, and what follows; the GANs have loops of their own
-TRAINED_BY_THE_LOOP = RDNN | PGAN | QUALITY | VOXELMORPH | AFTER_UNET
+TRAINED_BY_THE_LOOP = RDNN | PGAN | SAMPLES_OF_MAPS | QUALITY | VOXELMORPH | AFTER_UNET
 AFTER_FOLDS = FOLDS | RDNN | PGAN | CONTROLS | DAGAN | QUALITY | REGISTERED
 AFTER_LIST = AUGMENTED | AFTER_FOLDS - FOLDS
 AFTER_COHORT = COHORT | {"plot_cohort"} | PREPROCESSING | AFTER_LIST

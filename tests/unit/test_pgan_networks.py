@@ -83,6 +83,21 @@ def test_the_vector_changes_images_at_every_stage_and_noise_does_without_it(netw
     assert difference({"z": z}, {"z": z.flip(0)}) > 0.03
 
 
+@pytest.mark.parametrize("alpha", [0.3, 1.0])
+def test_generated_images_are_z_scores_on_every_grid(networks, batch, alpha):
+    generator, _ = networks
+    z, labels = batch
+    torch.nn.init.uniform_(generator.deviations, 0.5, 1)
+    condition = Condition(labels)
+    images, brain = generator(z, condition, 1, alpha), condition.brain(generator.shapes[1])
+    # sums over voxels that lie partly in the brain, as of the full grid's voxels in it
+    assert images.sum(dim=(2, 3, 4)).abs().max() < 1e-2
+    within = torch.where(brain > 0, images / brain, 0)
+    found = ((within.square() * brain).sum(dim=(2, 3, 4)) / brain.sum(dim=(2, 3, 4))).sqrt()
+    expected = torch.lerp(generator.deviations[0], generator.deviations[1], alpha)
+    torch.testing.assert_close(found, expected.expand(2, -1), rtol=1e-3, atol=1e-3)
+
+
 def test_sets_of_images_are_scored_with_the_labels_of_each(networks, batch):
     _, discriminator = networks
     _, labels = batch

@@ -96,3 +96,18 @@ def grow(x: torch.Tensor) -> torch.Tensor:
 def mixed(before: torch.Tensor, after: torch.Tensor, alpha: float) -> torch.Tensor:
     """`before` at alpha 0, `after` at 1; autocast may give them different types."""
     return (1 - alpha) * before + alpha * after
+
+
+def standardized(images: torch.Tensor, brain: torch.Tensor) -> torch.Tensor:
+    """Images (B, M, X, Y, Z) of mean 0 and deviation 1 over the brain, 0 outside.
+
+    Parameters
+    ----------
+    images : Tensor (B, M, X, Y, Z)
+    brain : Tensor (B, 1, X, Y, Z), share of each voxel, 0 to 1
+    """
+    axes = (2, 3, 4)
+    size = brain.sum(dim=axes, keepdim=True).clamp(min=1)
+    centered = images - (images * brain).sum(dim=axes, keepdim=True) / size
+    variance = (centered.square() * brain).sum(dim=axes, keepdim=True) / size
+    return centered * brain * (variance + 1e-8).rsqrt()

@@ -39,8 +39,7 @@ def draw_normal(mean: torch.Tensor, log_variance: torch.Tensor) -> torch.Tensor:
 def latent_terms(
     z: torch.Tensor,
     posterior: tuple[torch.Tensor, torch.Tensor],
-    appearances: tuple[torch.Tensor, torch.Tensor, torch.Tensor],
-    regressed: torch.Tensor,
+    appearances: tuple[torch.Tensor, torch.Tensor],
     sizes: torch.Tensor,
 ) -> dict[str, torch.Tensor]:
     """Terms that make the latent vector decide what an image looks like.
@@ -49,35 +48,25 @@ def latent_terms(
     ----------
     z : Tensor (2 B, L), random and encoded ones
     posterior : two Tensors (B, L), mean and log-variance of the encoded ones
-    appearances : three Tensors (B, K, 2 M), of images from random and from encoded vectors, and of the real images
-    regressed : Tensor (B, L), what the encoder finds in images from random vectors
+    appearances : two Tensors (B, K, 2 M), of images from random and from encoded vectors
     sizes : Tensor (B, K, 1), share of each structure in the brain
 
     Returns
     -------
     dict of Tensors of one value each:
 
-    - appearance: mean absolute difference of the encoded image's appearance from the real one's
-    - kl: Kullback-Leibler divergence of the encoded vectors from N(0, I) (both: BicycleGAN's first half, Zhu et al.
-      2017, arXiv:1711.11586)
-    - latent: mean absolute error of the regressed vectors (BicycleGAN's second half)
-    - mode_seeking: distance of two latent vectors by that of the appearances made from them (Mao et al. 2019,
-      arXiv:1903.05628)
+    - kl: Kullback-Leibler divergence of the encoded vectors from N(0, I) (as in the first half of BicycleGAN, Zhu et
+      al. 2017, arXiv:1711.11586)
+    - mode_seeking: distance of two latent vectors by that of the appearances made from them, structures by their size
+      (Mao et al. 2019, arXiv:1903.05628)
     """
     random, encoded = z.chunk(2)
-    of_random, of_encoded, of_real = appearances
     mean, log_variance = posterior
-    width = of_real.shape[2]
-
-    def distance(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
-        """Of each pair of appearances, structures by size: (B,)."""
-        return ((first - second).abs() * sizes).sum(dim=(1, 2)) / width
-
-    ratio = distance(of_random, of_encoded) / (random - encoded).abs().mean(dim=1)
+    of_random, of_encoded = appearances
+    apart = ((of_random - of_encoded).abs().mean(dim=2, keepdim=True) * sizes).sum(dim=(1, 2))
+    ratio = apart / (random - encoded).abs().mean(dim=1)
     return {
-        "appearance": distance(of_encoded, of_real).mean(),
         "kl": (mean.square() + log_variance.exp() - 1 - log_variance).sum(dim=1).mean() / 2,
-        "latent": (regressed - random).abs().mean(),
         "mode_seeking": (1 / (ratio + LEAST_RATIO)).mean(),
     }
 
@@ -90,9 +79,8 @@ def weighted(terms: dict[str, torch.Tensor], settings: PganTraining, length: tor
     terms : dict of Tensors, `latent_terms` and l1, the mean absolute difference from the real images
     settings : PganTraining
     length : Tensor of one value, root of the values of an image
-        What makes the gradients of l1 and appearance at weight 1 as long as that of the score, which has length 1 for
-        each image, whatever the grid.
+        What makes the gradient of l1 at weight 1 as long as that of the score, which has length 1 for each image,
+        whatever the grid.
     """
-    likeness = settings.reconstruction * terms["l1"] + settings.appearance * terms["appearance"]
-    latent = settings.divergence * terms["kl"] + settings.regression * terms["latent"]
-    return length * likeness + latent + settings.mode_seeking * terms["mode_seeking"]
+    latent = settings.divergence * terms["kl"] + settings.mode_seeking * terms["mode_seeking"]
+    return length * settings.reconstruction * terms["l1"] + latent

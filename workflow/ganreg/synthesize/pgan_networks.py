@@ -18,7 +18,7 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 from ganreg.synthesize.pgan_condition import Condition, appearance
-from ganreg.synthesize.pgan_layers import LEAK, Convolution, Linear, Stem, grow, halve, mixed, pixel_norm
+from ganreg.synthesize.pgan_layers import LEAK, Convolution, Linear, Stem, grow, halve, mixed, pixel_norm, standardized
 from ganreg.synthesize.schedule import stage_shapes
 
 # layers of a stage, each with a channel of noise
@@ -27,7 +27,7 @@ LAYERS = 2
 CHANGE = 0.3
 # of the scales and shifts of channels, likewise
 STYLE = 0.3
-FIRST_NOISE = 0.1
+FIRST_NOISE = 0.3
 
 
 class Embedding(nn.Module):
@@ -127,6 +127,8 @@ class Generator(nn.Module):
             StyledBlock(before + embedding, width, latent) for before, width in itertools.pairwise([widths[0], *widths])
         )
         self.to_images = nn.ModuleList(Convolution(width, modalities, size=1, gain=1) for width in widths)
+        # of real images on each grid: averages of voxels vary less than voxels
+        self.deviations = nn.Parameter(torch.ones(len(widths), modalities))
 
     def draw_noise(self, batch: int, stage: int, device: torch.device) -> list[torch.Tensor]:
         """Noise of the stages up to one: tensors (B, 2, *grid of a stage)."""
@@ -140,7 +142,7 @@ class Generator(nn.Module):
         alpha: float,
         noise: Sequence[torch.Tensor] | None = None,
     ) -> torch.Tensor:
-        """Images (B, M, *grid of the stage), float32, 0 outside the brain.
+        """Images (B, M, *grid of the stage), float32, 0 outside the brain: as z-scores, of one mean and deviation each.
 
         Parameters
         ----------
@@ -160,9 +162,10 @@ class Generator(nn.Module):
             embedded = self.embedding(condition, self.shapes[number], z).to(x.dtype)
             own_noise = None if noise is None else noise[number]
             x = _run(self.stages[number], self.checkpointing, _joined(x, embedded), z, own_noise)
-        own = self.to_images[stage](x)
-        images = own if images is None else mixed(images, own, alpha)
-        return images.float() * condition.brain(self.shapes[stage])
+        own, deviation = self.to_images[stage](x), self.deviations[stage]
+        if images is not None:
+            own, deviation = mixed(images, own, alpha), mixed(self.deviations[stage - 1], deviation, alpha)
+        return deviation.view(-1, 1, 1, 1) * standardized(own.float(), condition.brain(self.shapes[stage]))
 
 
 class Discriminator(nn.Module):

@@ -95,8 +95,8 @@ class Adversaries:
         """One step of the discriminator and one of the generator and the encoder, on the same generated images.
 
         For each map one image is made from a random latent vector, and one from a vector that the encoder found in the
-        real image. The discriminator sees the first kind, under the draw of the real-time augmentation that real images
-        are under, too. The real image is the target of the second kind alone.
+        real image, unless no term asks for it. The discriminator sees the first kind, under the draw of the real-time
+        augmentation that real images are under, too. The real image is the target of the second kind alone.
 
         Parameters
         ----------
@@ -108,18 +108,10 @@ class Adversaries:
         -------
         dict of float: the losses and their terms
         """
-        settings, shape = self.settings, self.generator.shapes[stage]
-        own, both = Condition(labels), Condition(torch.cat([labels, labels]))
+        shape, own = self.generator.shapes[stage], Condition(labels)
         real = blended(shrink(images, shape), own, alpha)
-        found = self.encoder.appearance(real, own)
-        posterior = self.encoder(found)
-        random = torch.randn(len(labels), settings.latent, device=self.device)
-        z = torch.cat([random, draw_normal(*posterior)])
-        noise = self.generator.draw_noise(len(z), stage, self.device)
-        with autocast(self.device, self.precision):
-            generated = self.generator(z, both, stage, alpha, noise)
-        fake, encoded = generated.chunk(2)
-        transform = realtime.draw(len(real), self.extent_mm, settings.augmentation, self.device)
+        fake, loss, terms = self._generate(real, own, stage, alpha)
+        transform = realtime.draw(len(real), self.extent_mm, self.settings.augmentation, self.device)
         moved = Condition(realtime.apply_to_labels(transform, labels))
         mask = moved.brain(shape)
         seen_real, seen_fake = (realtime.apply_to_images(transform, each, mask) for each in (real, fake))
@@ -128,18 +120,34 @@ class Adversaries:
             with autocast(self.device, self.precision):
                 return self.discriminator(images, moved, stage, alpha)
 
-        penalized = steps_in_stage % settings.penalty_every == 0
+        penalized = steps_in_stage % self.settings.penalty_every == 0
         losses, uphill = self._discriminator_step(seen_real, seen_fake.detach(), score_of, penalized)
-        of_random, of_encoded = self.encoder.appearance(generated, both).chunk(2)
-        regressed, _ = self.encoder(of_random)
-        terms = latent_terms(z, posterior, (of_random, of_encoded, found), regressed, own.sizes(self.labels))
-        # over the brain: the background is right by construction
-        voxels = own.brain(shape).sum() * real.shape[1]
-        terms["l1"] = (encoded - real).abs().sum() / voxels
-        loss = weighted(terms, settings, (voxels / len(real)).sqrt())
         self._generator_step(loss, seen_fake, uphill)
         update_average(self.average, self.generator, decay(steps_in_stage))
         return {**losses, **{name: term.item() for name, term in terms.items()}}
+
+    def _generate(
+        self, real: torch.Tensor, own: Condition, stage: int, alpha: float
+    ) -> tuple[torch.Tensor, torch.Tensor, dict[str, torch.Tensor]]:
+        """Images from random vectors; the loss of all terms but the discriminator's score; and these terms."""
+        z = torch.randn(len(real), self.settings.latent, device=self.device)
+        noise = self.generator.draw_noise(len(real), stage, self.device)
+        if not (self.settings.reconstruction or self.settings.mode_seeking):
+            with autocast(self.device, self.precision):
+                return self.generator(z, own, stage, alpha, noise), torch.zeros((), requires_grad=True), {}
+        posterior = self.encoder(self.encoder.appearance(real, own))
+        z, both = torch.cat([z, draw_normal(*posterior)]), Condition(torch.cat([own.labels, own.labels]))
+        # none where the real image is the target, which would teach the generator to do without
+        noise = [torch.cat([each, torch.zeros_like(each)]) for each in noise]
+        with autocast(self.device, self.precision):
+            images = self.generator(z, both, stage, alpha, noise)
+        fake, encoded = images.chunk(2)
+        of_fake, of_encoded = self.encoder.appearance(images, both).chunk(2)
+        terms = latent_terms(z, posterior, (of_fake, of_encoded), own.sizes(self.labels))
+        # over the brain: the background is right by construction
+        voxels = own.brain(self.generator.shapes[stage]).sum() * real.shape[1]
+        terms["l1"] = (encoded - real).abs().sum() / voxels
+        return fake, weighted(terms, self.settings, (voxels / len(real)).sqrt()), terms
 
     def _discriminator_step(
         self, real: torch.Tensor, fake: torch.Tensor, score_of: ScoreOf, penalized: bool

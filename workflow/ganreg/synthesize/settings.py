@@ -47,16 +47,16 @@ class PganTraining(Trained):
 
     stages: Annotated[list[Stage], Field(min_length=1)] = Field(
         [
-            Stage(width=32, batch=2, fade_in=0, steady=1000),
-            Stage(width=32, batch=2, fade_in=200, steady=400),
-            Stage(width=16, batch=1, fade_in=200, steady=200),
-            Stage(width=8, batch=1, fade_in=100, steady=200),
+            Stage(width=32, batch=2, fade_in=0, steady=600),
+            Stage(width=32, batch=2, fade_in=200, steady=200),
+            Stage(width=16, batch=1, fade_in=150, steady=250),
+            Stage(width=8, batch=1, fade_in=100, steady=180),
         ],
         description="The first stage's grid is the working grid halved as often as stages follow it: 6, 12, 24 and 48 "
         "voxels a side by default. A stage sees `fade_in` images while it fades in and `steady` ones after, in "
-        "batches of `batch`: 1,500 steps in all by default.",
+        "batches of `batch`: 1,180 steps in all by default.",
     )
-    latent: Count = Field(64, description="Length of the random vector.")
+    latent: Count = Field(16, description="Length of the random vector.")
     embedding: Count = Field(8, description="Numbers that stand for a label.")
     learning_rate: Positive = Field(
         0.012, description="Of Adam; the paper's networks take 0.001 and a hundred times the steps."
@@ -66,18 +66,15 @@ class PganTraining(Trained):
         description="Steps from one gradient penalty to the next, which has as many times the weight; 1: the paper's.",
     )
     reconstruction: Weight = Field(
-        0.2,
+        1,
         description="Weight of the mean absolute difference from the real image of a map, where the latent vector was "
-        "found in that very image. At 1 its gradient is about as long as the discriminator's.",
+        "found in that very image; the paper does not have it (0). At 1 its gradient is about as long as the "
+        "discriminator's.",
     )
-    appearance: Weight = Field(1, description="The same of the means and standard deviations of structures.")
     divergence: Weight = Field(
-        0.1, description="Weight of the divergence of the vectors that are found in real images from random ones."
+        0.3, description="Weight of the divergence of the vectors that are found in real images from random ones."
     )
-    regression: Weight = Field(
-        2, description="Weight of the error with which a random vector is found again in the image made from it."
-    )
-    mode_seeking: Weight = Field(1, description="Weight of the term that keeps images from different vectors apart.")
+    mode_seeking: Weight = Field(0.6, description="Weight of the term that keeps images from different vectors apart.")
     augmentation: RealTime = Field(RealTime(), description="What the discriminator sees, real and generated alike.")
     log_every: Count = Field(50, description="Steps between lines of the history and checkpoints.")
     checkpointing: bool = Field(False, description="true: less memory, a third more time; for grids of 1 mm.")
