@@ -45,8 +45,10 @@ REGISTERED = (
 )
 AFTER_UNET = UNET | EVALUATION | UNCERTAINTY | ROBUSTNESS - {"degrade_subjects", "robustness/register_syn"}
 AFTER_UNET |= AFTER_UNET_EXTERNAL | {"plot_pipeline"}
+# samples are all made from the segmentation network's maps
+SAMPLES_OF_MAPS = {"sample_pgan", "sample_dagan", *CONTROLS}
 # networks whose weights validation subjects choose, and what follows; the GANs have loops of their own
-TRAINED_BY_THE_LOOP = RDNN | PGAN | QUALITY | VOXELMORPH | UNROLLED | PRETRAINED | AFTER_UNET
+TRAINED_BY_THE_LOOP = RDNN | PGAN | SAMPLES_OF_MAPS | QUALITY | VOXELMORPH | UNROLLED | PRETRAINED | AFTER_UNET
 AFTER_FOLDS = FOLDS | RDNN | PGAN | CONTROLS | DAGAN | QUALITY | REGISTERED
 AFTER_LIST = AUGMENTED | AFTER_FOLDS - FOLDS
 AFTER_COHORT = COHORT | {"plot_cohort", "plot_normalization"} | PREPROCESSING | AFTER_LIST

@@ -94,7 +94,7 @@ def test_models_say_what_they_opened_and_it_was_no_test_subject(results):
 
 def test_synthetic_subjects_lie_like_preprocessed_ones_and_come_from_training_subjects_alone(results):
     folds = io.read_json(results / "split" / "folds.json")["folds"]
-    for fold, kind in itertools.product(folds, ("pgan", "dagan", "warped", "random_contrast")):
+    for fold, kind in itertools.product(folds, ("pgan", "pgan_z", "dagan", "warped", "random_contrast")):
         folder = results / "synthesize" / f"fold{fold['fold']}" / kind
         subject = sorted(folder.glob("sub-*"))[0].name
         stem = folder / subject / "anat" / subject
@@ -108,7 +108,7 @@ def test_synthetic_subjects_lie_like_preprocessed_ones_and_come_from_training_su
             assert (data[~inside] == 0).all()
             assert data[inside].mean() == pytest.approx(4, abs=0.01)
             assert data[inside].std() == pytest.approx(1, abs=0.01)
-        opened = io.read_json(folder.with_suffix(".json"))["opened"]
+        opened = io.read_json(folder.with_name(f"{kind.removesuffix('_z')}.json"))["opened"]
         folders = {part for path in opened for part in Path(path).parts[:-1] if part.startswith("sub-")}
         seen = {part.removeprefix("sub-") for part in folders}
         # validation subjects choose the weights of the segmentation network

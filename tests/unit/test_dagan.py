@@ -10,16 +10,17 @@ import torch
 from ganreg import io
 from ganreg.errors import InputError
 from ganreg.settings import canonical
+from ganreg.spatial.settings import SeededDeformation
 from ganreg.synthesize import dagan_training
 from ganreg.synthesize.dagan_augmentation import SubjectAugmentation
 from ganreg.synthesize.dagan_data import Slices, zscores
 from ganreg.synthesize.dagan_networks import Generator, sampled_lines, undersample
 from ganreg.synthesize.dagan_sampling import restorer, sampler
+from ganreg.synthesize.pgan_data import Conditioned
 from ganreg.synthesize.samples import write_set
 from ganreg.synthesize.settings import DaganAugmentation, DaganSampling, DaganTraining
 from ganreg.volumes import bids
 from ganreg.volumes.normalize import SHIFT, zscore
-from ganreg.volumes.subjects import Subjects
 from scripts import sample_dagan, train_dagan
 
 STILL = DaganAugmentation(rotation_deg=0, scale=0, translation_mm=0, elastic_spacing_mm=8, elastic_sd_mm=0, gamma=0)
@@ -31,6 +32,7 @@ SETTINGS = DaganTraining(
     device="cpu", precision="float32",
 )  # fmt: skip
 MODALITIES = ["T1w", "T2w"]
+DEFORMATION = SeededDeformation()
 MIRROR_LABELS = np.array([0, 2, 1, 3], dtype=np.uint8)
 FOLD = {"fold": 1, "train": ["01", "02"], "validation": ["03"], "test": ["04"]}
 SIDE = 16
@@ -215,9 +217,9 @@ def test_the_discriminator_comes_to_tell_slices_from_restored_ones_and_the_gener
 
 def test_samples_have_the_layout_of_subjects_and_labels_of_their_images(folder, tmp_path):
     fit(folder, tmp_path / "dagan.pt", steps=2)
-    subjects = Subjects(folder, MODALITIES)
-    draw, opened = sampler(tmp_path / "dagan.pt", SETTINGS, subjects, FOLD["train"], MIRROR_LABELS)
-    write_set(tmp_path / "samples", "toy", "dagan", 3, draw, "key")
+    data = Conditioned(folder, [], MODALITIES)
+    draw, opened = sampler(tmp_path / "dagan.pt", SETTINGS, data, FOLD["train"], MIRROR_LABELS, DEFORMATION)
+    write_set(tmp_path / "samples", "toy", ["dagan0001", "dagan0002", "dagan0003"], draw, "key")
     assert opened.pop(str(tmp_path / "dagan.pt")) == io.sha256(tmp_path / "dagan.pt")
     assert {path.split("sub-")[1][:2] for path in opened} == {"01", "02"}
     assert [path.name for path in sorted((tmp_path / "samples").iterdir())] == [f"sub-dagan000{k}" for k in (1, 2, 3)]
@@ -233,14 +235,17 @@ def test_the_scripts_train_and_sample_a_fold(folder, tmp_path):
     (tmp_path / "dseg.tsv").write_text("index\tname\tmirror\n1\ta\t2\n2\tb\t1\n3\tc\t3\n")
     settings = SETTINGS.model_dump()
     sampling = {name: settings[name] for name in DaganSampling.model_fields}
+    drawn = {"settings": sampling, "samples": 3, "deformation": DEFORMATION}
     common = {"folds": "folds.json", "structures": "dseg.tsv", "subjects": "preprocess", "weights": "dagan.pt"}
     runs = [
         (train_dagan, {"settings": settings}, {"history": "dagan.jsonl", "manifest": "dagan.json"}),
-        (sample_dagan, {"settings": sampling, "samples": 3}, {"model": "dagan.json", "output": "samples"}),
+        (sample_dagan, drawn, {"built-on": "dagan.json", "output": "samples"}),
     ]
     for script, options, files in runs:
         files = {**common, "manifest": "samples.json", **files}
         argv = ["--options", canonical({**options, "modalities": MODALITIES}), "--fold", "1"]
+        if script is sample_dagan:
+            argv.append("--maps")
         script.main([*argv, *(part for name, path in files.items() for part in (f"--{name}", str(tmp_path / path)))])
     history = [json.loads(line) for line in (tmp_path / "dagan.jsonl").read_text().splitlines()]
     trained, sampled = (io.read_json(tmp_path / f"{name}.json") for name in ("dagan", "samples"))

@@ -1,6 +1,7 @@
 """The progressive GAN's training: its schedule, augmentation on the way, resuming, bad losses."""
 
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from small_pgan import LABELS, SETTINGS, SIDE, STAGES, label_map, write_subjects
 
 from ganreg import io
 from ganreg.errors import InputError
-from ganreg.synthesize import pgan_networks, pgan_training, realtime, schedule
+from ganreg.synthesize import pgan_condition, pgan_layers, pgan_losses, pgan_training, realtime, schedule
 from ganreg.synthesize.pgan_data import Batches, Conditioned
 from ganreg.synthesize.settings import RealTime
 from ganreg.volumes import bids
@@ -62,11 +63,11 @@ def test_crop_and_deformation_move_images_and_labels_together(side):
     settings = RealTime(crop=0.7, elastic_sd_mm=4, noise_sd=0)
     transform = realtime.draw(3, [SIDE * 8.0] * 3, settings, torch.device("cpu"))
     ramp = torch.arange(1, SIDE + 1, dtype=torch.float32).view(1, 1, SIDE, 1, 1).expand(3, 1, SIDE, SIDE, SIDE)
-    images = pgan_networks.shrink(ramp, (side,) * 3)
+    images = pgan_layers.shrink(ramp, (side,) * 3)
     moved = realtime.apply_to_images(transform, images, torch.ones_like(images))
     labels = realtime.apply_to_labels(transform, ramp.to(torch.uint8))
     assert labels.dtype == torch.uint8
-    expected = pgan_networks.shrink(labels.float(), (side,) * 3)
+    expected = pgan_layers.shrink(labels.float(), (side,) * 3)
     middle = (slice(None), slice(None), *(slice(side // 4, -side // 4),) * 3)
     # a label is the nearest of what linear interpolation finds
     assert (moved[middle] - expected[middle]).abs().max() <= 0.5 + 1e-4
@@ -113,7 +114,7 @@ def adversaries(**changed):
 
 def test_the_discriminator_comes_to_score_real_images_higher_and_the_generator_to_score_higher():
     labels, shape = torch.from_numpy(label_map())[None, None].expand(2, -1, -1, -1, -1), (4, 4, 4)
-    condition = pgan_networks.Condition(labels)
+    condition = pgan_condition.Condition(labels)
     real, z = 3 * condition.brain(shape), torch.randn(2, SETTINGS.latent)
     networks = adversaries(reconstruction=0.0, learning_rate=0.003)
 
@@ -126,13 +127,62 @@ def test_the_discriminator_comes_to_score_real_images_higher_and_the_generator_t
 
     before = scores()
     for _ in range(20):
-        networks._discriminator_step(real, networks.generator(z, condition, 0, 1.0).detach(), score_of)
+        fake = networks.generator(z, condition, 0, 1.0)
+        networks._discriminator_step(real, fake.detach(), score_of, penalized=True)
     of_real, of_fake = scores()
     assert of_real - of_fake > before[0] - before[1] + 0.1
     for _ in range(5):
-        networks._generator_step(networks.generator(z, condition, 0, 1.0), score_of, torch.zeros(()))
+        fake = networks.generator(z, condition, 0, 1.0)
+        (uphill,) = torch.autograd.grad(score_of(fake).mean(), fake, retain_graph=True)
+        networks._generator_step(torch.zeros((), requires_grad=True), fake, uphill)
     assert scores()[1] > of_fake + 1e-3
     assert scores()[0] == of_real
+
+
+def test_terms_of_the_latent_vector_have_known_values():
+    # a random and an encoded vector, 0.5 apart in both dimensions; two structures, of 3/4 and 1/4 of the brain
+    z = torch.tensor([[1.0, -1.0], [0.5, -0.5]])
+    posterior = torch.tensor([[0.5, -0.5]]), torch.tensor([[0.0, math.log(4)]])
+    of_random, of_encoded = torch.zeros(1, 2, 4), torch.tensor([[[0.4] * 4, [0.0, 0.0, 0.0, 0.8]]])
+    sizes = torch.tensor([[[0.75], [0.25]]])
+    terms = pgan_losses.latent_terms(z, posterior, (of_random, of_encoded), sizes)
+    assert terms["kl"].item() == pytest.approx((0.25 + 0.25 + 4 - 1 - math.log(4)) / 2)
+    # 0.75 x 0.4 + 0.25 x 0.2 by 0.5
+    assert terms["mode_seeking"].item() == pytest.approx(1 / (0.7 + pgan_losses.LEAST_RATIO))
+    settings = SETTINGS.model_copy(update={"reconstruction": 2, "divergence": 3, "mode_seeking": 5})
+    values = {"l1": torch.tensor(0.1), "kl": torch.tensor(1.0), "mode_seeking": torch.tensor(0.2)}
+    assert pgan_losses.weighted(values, settings, torch.tensor(10.0)).item() == pytest.approx(2 + 3 + 1)
+
+
+def test_the_real_image_teaches_its_own_vectors_image_alone(monkeypatch):
+    networks, labels = adversaries(mode_seeking=0.0, divergence=0.0), torch.from_numpy(label_map())[None, None]
+    seen = {}
+
+    def step(loss, fake, uphill):
+        seen["l1"] = torch.autograd.grad(loss, networks.generated)[0]
+
+    monkeypatch.setattr(networks, "_generator_step", step)
+    draw = networks.generator.forward
+
+    def kept(*arguments):
+        networks.generated = draw(*arguments)
+        return networks.generated
+
+    monkeypatch.setattr(networks.generator, "forward", kept)
+    networks.step(torch.randn(1, 1, SIDE, SIDE, SIDE) * (labels > 0), labels, 0, 1.0, 0)
+    random, encoded = seen["l1"]
+    assert (random == 0).all()
+    assert encoded.abs().max() > 0
+
+
+def test_without_a_term_that_asks_for_it_nothing_is_encoded():
+    networks, labels = adversaries(reconstruction=0.0, mode_seeking=0.0), torch.from_numpy(label_map())[None, None]
+    before = {key: value.clone() for key, value in networks.generator.state_dict().items()}
+    losses = networks.step(torch.randn(1, 1, SIDE, SIDE, SIDE) * (labels > 0), labels, 0, 1.0, 0)
+    assert set(losses) == {"d_loss", "wasserstein", "gradient_penalty"}
+    # the score alone moves the generator
+    after = networks.generator.state_dict()
+    assert not torch.equal(before["stem.weight"], after["stem.weight"])
 
 
 def test_a_stage_begins_with_optimizers_that_have_no_past():
@@ -147,7 +197,7 @@ def test_a_stage_begins_with_optimizers_that_have_no_past():
 
 
 def train(folder, output):
-    data = Conditioned(folder / "preprocess", folder / "maps", ["T1w", "T2w"])
+    data = Conditioned(folder / "preprocess", [folder / "maps"], ["T1w", "T2w"])
     output.parent.mkdir(exist_ok=True)
     return pgan_training.train("toy", SETTINGS, ["01", "02", "03"], data, LABELS, output, "key")
 
@@ -184,7 +234,7 @@ def test_training_resumed_in_mid_stage_equals_uninterrupted_training_bit_for_bit
 
 def test_a_map_on_another_grid_is_named(folder):
     io.save(bids.path(folder / "maps", "02", bids.MAP), np.ones((8, 8, 8)), np.eye(4), np.uint8)
-    data = Conditioned(folder / "preprocess", folder / "maps", ["T1w"])
+    data = Conditioned(folder / "preprocess", [folder / "maps"], ["T1w"])
     with pytest.raises(InputError, match=r"sub-02_desc-rdnn_dseg.nii.gz: expected the images' shape \(16, 16, 16\)"):
         data.read("02")
 

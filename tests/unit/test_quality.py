@@ -7,7 +7,7 @@ import torch
 
 from ganreg import io
 from ganreg.errors import InputError
-from ganreg.evaluate import cohort, quality, sample_table
+from ganreg.evaluate import cohort, latent, quality, sample_table
 from ganreg.preprocess.settings import Grid
 from ganreg.segment import features, rdnn
 from ganreg.segment.settings import RdnnModel, RdnnTraining
@@ -146,11 +146,11 @@ def test_a_copied_subject_is_recognized():
 
 
 def test_all_measures_of_samples_copied_from_training_subjects():
-    train, test, unseen = ([subject(seed) for seed in seeds] for seeds in (range(4), range(4, 6), [8]))
+    train, test = ([subject(seed) for seed in seeds] for seeds in (range(4), range(4, 6)))
     samples = [train[0], train[2], train[0]]
     labels = train[0]["labels"]
-    found = quality.measure(samples, train, test, unseen, slice_features, lambda *_: labels, 3, SETTINGS)
-    again = quality.measure(samples, train, test, unseen, slice_features, lambda *_: labels, 3, SETTINGS)
+    found = quality.measure(samples, train, test, slice_features, lambda *_: labels, 3, SETTINGS)
+    again = quality.measure(samples, train, test, slice_features, lambda *_: labels, 3, SETTINGS)
     pd.testing.assert_frame_equal(found, again)
     values = found.set_index(["measure", "reference"])["value"]
     assert values["nearest_train_ncc", "samples"] == pytest.approx(1, abs=1e-6)
@@ -160,6 +160,41 @@ def test_all_measures_of_samples_copied_from_training_subjects():
     assert values["ms_ssim", "samples"] > values["ms_ssim", "real"]
     for name in ("kernel_distance", "kernel_distance_sd"):
         assert set(values[name].index) == {"samples", "real", "noise", "blurred"}
+
+
+def test_deviations_between_subjects_of_known_shifts_and_noise():
+    rng, labels = np.random.default_rng(0), subject(0)["labels"]
+    inside = labels > 0
+    # each subject's structures are shifted by 0.5, and its voxels by 0.3, as standard deviations
+    subjects = []
+    for _ in range(40):
+        shifts = np.concatenate([np.zeros((2, 1)), rng.normal(0, 0.5, (2, 4))], axis=1)
+        images = SHIFT + shifts[:, labels] + rng.normal(0, 0.3, (2, *labels.shape))
+        subjects.append({"images": np.where(inside, images, 0).astype(np.float32), "labels": labels})
+    assert latent.structure_deviation(subjects, 4) == pytest.approx(0.5, rel=0.15)
+    assert latent.voxel_deviation(subjects) == pytest.approx(np.hypot(0.5, 0.3), rel=0.15)
+    assert latent.voxel_deviation([subjects[0], subjects[0]]) == 0
+    # a structure that one subject lacks has no deviation, and voxels of two structures are not compared
+    lacking = [subjects[0], {**subjects[0], "labels": np.where(labels == 2, 1, labels)}]
+    assert np.isnan(latent.structure_means(lacking[1], 4)[:, 1]).all()
+    other = lacking[1]["images"].copy()
+    other[:, labels == 2] += 100
+    assert latent.voxel_deviation([lacking[0], {**lacking[1], "images": other}]) == 0
+
+
+def test_vectors_that_decide_nothing_and_vectors_that_decide_the_image():
+    train = [subject(seed) for seed in range(4)]
+    one, another = ({**train[0], "images": train[seed]["images"]} for seed in (0, 3))
+    for group, alike in (([one, one], True), ([one, another], False)):
+        found = quality.measure_vectors([group, group], train, 3, SETTINGS)
+        values = found.set_index(["measure", "reference"])["value"]
+        assert (values["vector_sd_voxels", "samples"] == 0) == alike
+        assert (values["vector_sd_structures", "samples"] == 0) == alike
+        assert (values["vector_ms_ssim", "samples"] > 0.999) == alike
+        # independent noise in all subjects
+        if not alike:
+            ratio = values["vector_sd_voxels", "samples"] / values["vector_sd_voxels", "real"]
+            assert ratio == pytest.approx(1, rel=0.05)
 
 
 def test_the_summary_is_the_mean_over_folds():

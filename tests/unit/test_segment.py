@@ -165,13 +165,23 @@ def test_untrained_network_with_prior_starts_from_it(cohort, tmp_path):
 
 
 def test_no_training_subject_is_segmented_by_a_model_that_saw_it():
-    parts, models = crossfit.parts(FOLD["train"]), crossfit.models_of_subjects(FOLD)
-    assert parts == {"all": ["a", "b", "c", "d", "e"], "half1": ["a", "b", "c"], "half2": ["d", "e"]}
+    parts, models = crossfit.parts(FOLD), crossfit.models_of_subjects(FOLD)
+    halves = {"half1": ["a", "b", "c"], "half2": ["d", "e"]}
+    assert parts == {"all": ["a", "b", "c", "d", "e"], **halves, "validation": ["v"]}
     assert set(models) == {*FOLD["train"], *FOLD["validation"], *FOLD["test"]}
     for subject in FOLD["train"]:
         assert models[subject] != "all"
         assert subject not in parts[models[subject]]
     assert {models[subject] for subject in ("v", "t", "u")} == {"all"}
+
+
+def test_the_network_that_measures_samples_opens_validation_subjects_alone(cohort, tmp_path):
+    _, opened = training.train("toy", changed("validation"), FOLD, STRUCTURES, cohort, tmp_path / "rdnn.pt", "code")
+    assert {bids.subject_of(path) for path in opened} == {"v"}
+    crossfit.refuse_seen(dict.fromkeys("abcdetu", "validation"), {"validation": opened}, FOLD)
+    _, opened = training.train("toy", changed("half1"), FOLD, STRUCTURES, cohort, tmp_path / "half.pt", "code")
+    with pytest.raises(InputError, match="expected a model that has not seen sub-a"):
+        crossfit.refuse_seen(dict.fromkeys("abcdetu", "half1"), {"half1": opened}, FOLD)
 
 
 def test_batches_are_a_function_of_seed_and_index(cohort):

@@ -43,6 +43,12 @@ def values(seed):
     return np.where(structures() > 0, np.random.default_rng(seed).uniform(3, 5, SHAPE), 0).astype(np.float32)
 
 
+def scores(data):
+    """What mean 4 and standard deviation 1 over the brain make of it."""
+    inside = data[data > 0]
+    return np.where(data > 0, (data - inside.mean()) / inside.std() + 4, 0)
+
+
 def aligned(images, to_images):
     brain = nib.Nifti1Image((structures() > 0).astype(np.uint8), AFFINE)
     return subject.Aligned("T1w", brain, structures(), images, to_images)
@@ -60,12 +66,21 @@ def test_under_the_right_matrices_everything_stays_what_it_is():
     np.testing.assert_array_equal(found[bids.MASK].data, structures() > 0)
     for seed, modality in enumerate(("T1w", "T2w")):
         volume = found[bids.preprocessed(modality)]
-        np.testing.assert_allclose(volume.data, values(seed), atol=1e-4)
+        np.testing.assert_allclose(volume.data, scores(values(seed)), atol=1e-4)
         assert volume.dtype == np.float32
     fine = found[bids.EVALUATION_DSEG]
     np.testing.assert_array_equal(fine.affine, FINE_AFFINE)
     # linear interpolation rounds the eight corners of each of the three boxes
     assert (fine.data != finer(structures())).sum() == 3 * 8
+
+
+def test_a_coarser_grid_leaves_mean_and_deviation():
+    coarse = subject.Target((8, 8, 8), np.array([[6, 0, 0, 2], [0, 6, 0, 2], [0, 0, 6, 2], [0, 0, 0, 1.0]]))
+    found = dict(subject.resample_subject(aligned(IMAGES, TO_IMAGES), coarse, FINE))
+    for modality in ("T1w", "T2w"):
+        inside = found[bids.preprocessed(modality)].data[found[bids.MASK].data]
+        assert inside.mean() == pytest.approx(4, abs=1e-4)
+        assert inside.std() == pytest.approx(1, abs=1e-4)
 
 
 def test_a_shift_moves_images_and_labels_together():
@@ -74,7 +89,7 @@ def test_a_shift_moves_images_and_labels_together():
     found = dict(subject.resample_subject(aligned(IMAGES, to_images), WORK, FINE))
     np.testing.assert_array_equal(found[bids.DSEG].data, np.roll(structures(), -2, axis=0))
     for seed, modality in enumerate(("T1w", "T2w")):
-        expected = np.roll(values(seed), -2, axis=0)
+        expected = np.roll(scores(values(seed)), -2, axis=0)
         np.testing.assert_allclose(found[bids.preprocessed(modality)].data, expected, atol=1e-4)
 
 
@@ -87,6 +102,11 @@ def test_partial_scans_have_their_fields_of_view():
     reference[:, :, :21], other[3:] = True, True
     np.testing.assert_array_equal(found[bids.field_of_view("T1w")].data, reference)
     np.testing.assert_array_equal(found[bids.field_of_view("T2w")].data, reference & other)
+    for modality, scanned in (("T1w", reference), ("T2w", other)):
+        data, inside = found[bids.preprocessed(modality)].data, scanned & (structures() > 0)
+        assert (data[~inside] == 0).all()
+        assert data[inside].mean() == pytest.approx(4, abs=1e-4)
+        assert data[inside].std() == pytest.approx(1, abs=1e-4)
     view = found[bids.EVALUATION_FOV]
     np.testing.assert_array_equal(view.data, finer(reference))
     np.testing.assert_array_equal(view.affine, FINE_AFFINE)

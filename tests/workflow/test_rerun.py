@@ -29,6 +29,7 @@ from rerun import (
     RESAMPLING,
     RESULTS,
     ROBUSTNESS,
+    SAMPLES_OF_MAPS,
     UNCERTAINTY,
     UNET,
     copy_finished,
@@ -124,12 +125,13 @@ def test_a_changed_value_plans_what_depends_on_it(project, case):
     assert planned(project) == expected
 
 
+WITH_SAMPLES = {"unet_warped", "unet_random_contrast", "unet_dagan", "unet_proposed"}
 # rules, and of some rules the methods or parts whose jobs are planned
 NETWORKS = {
     "the U-Net's learning rate": (
         {"unet.learning_rate": 0.01},
         PRETRAINED | AFTER_UNET,
-        {"unet_none", "unet_warped", "unet_random_contrast", "unet_dagan", "unet_proposed"},
+        {"unet_none", *WITH_SAMPLES},
     ),
     "the PGAN's steps": (
         {
@@ -144,8 +146,13 @@ NETWORKS = {
     ),
     "the RDNN's width": (
         {"rdnn.features": [8, 12]},
-        RDNN | {"plot_rdnn"} | PGAN | QUALITY | UNET | EVALUATION | UNCERTAINTY | AFTER_UNET_EXTERNAL,
-        {"unet_proposed"},
+        RDNN | {"plot_rdnn"} | PGAN | SAMPLES_OF_MAPS | QUALITY | UNET | EVALUATION | UNCERTAINTY | AFTER_UNET_EXTERNAL,
+        WITH_SAMPLES,
+    ),
+    "the labels of samples": (
+        {"pgan.labels": "reference"},
+        PGAN | SAMPLES_OF_MAPS | QUALITY | UNET | EVALUATION | UNCERTAINTY | AFTER_UNET_EXTERNAL | {"plot_rulegraph"},
+        WITH_SAMPLES,
     ),
     "DAGAN's steps": ({"dagan.steps": 25}, DAGAN | QUALITY | UNET | EVALUATION, {"unet_dagan"}),
 }

@@ -37,12 +37,16 @@ def _block(options: type[Block]) -> Callable[[str], Block]:
     return read
 
 
-def add_paths(result: argparse.ArgumentParser, *names: str, many: Iterable[str] = ()) -> argparse.ArgumentParser:
-    """Add one required path argument for each of `names`, and a list of paths for each of `many`."""
+def add_paths(
+    result: argparse.ArgumentParser, *names: str, many: Iterable[str] = (), any_number: Iterable[str] = ()
+) -> argparse.ArgumentParser:
+    """Add a path argument for each of `names`, a list of paths for each of `many`, and one that may be empty."""
     for name in names:
         result.add_argument(f"--{name.replace('_', '-')}", type=Path, required=True)
     for name in many:
         result.add_argument(f"--{name.replace('_', '-')}", type=Path, nargs="+", required=True)
+    for name in any_number:
+        result.add_argument(f"--{name.replace('_', '-')}", type=Path, nargs="*", required=True)
     return result
 
 

@@ -34,7 +34,7 @@ def preprocess_image(
     Returns
     -------
     nibabel.Nifti1Image
-        float32: mean 4 and standard deviation 1 over the brain before resampling, 0 outside the brain.
+        float32: mean 4 and standard deviation 1 over the brain, 0 outside.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def preprocess_image(
     transform = itk.to_transform(itk.affine_matrix(to_image))
     data = resample.resample_image(scores, transform, shape, affine)
     brain = resample.resample_labels(mask.astype(np.uint8), image.affine, transform, shape, affine)
-    return nib.Nifti1Image(np.where(brain > 0, data, 0).astype(np.float32), affine)
+    return nib.Nifti1Image(normalize.zscore(data, brain > 0, "image on the grid"), affine)
 
 
 def register_pair(

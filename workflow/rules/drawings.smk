@@ -42,6 +42,7 @@ def rulegraph_options(wildcards):
                 "uncertain": UNCERTAIN,
                 "robust": ROBUST,
                 "smaller": SMALLER,
+                "labels": CONFIG.pgan.labels,
                 "external": EXTERNAL_METHODS if EXTERNAL else [],
             },
         }

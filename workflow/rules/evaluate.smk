@@ -68,10 +68,9 @@ rule measure_samples:
         structures="<results>/preprocess/dseg.tsv",
         folds="<results>/split/folds.json",
         samples=[f"<results>/synthesize/fold{{fold}}/{kind}" for kind in KINDS],
-        encoder="<results>/models/fold{fold}/rdnn_all.pt",
-        encoder_manifest="<results>/models/fold{fold}/rdnn_all.json",
-        other=other_rdnn(".pt"),
-        other_manifest=other_rdnn(".json"),
+        vectors=["<results>/synthesize/fold{fold}/pgan_z"] if "pgan" in KINDS else [],
+        network="<results>/models/fold{fold}/rdnn_validation.pt",
+        network_manifest="<results>/models/fold{fold}/rdnn_validation.json",
     output:
         "<results>/metrics/samples/fold{fold}.csv",
     log:
@@ -98,10 +97,9 @@ rule measure_samples:
             --subjects {params.subjects:q} \
             --structures {input.structures:q} \
             --samples {input.samples:q} \
-            --encoder {input.encoder:q} \
-            --encoder-manifest {input.encoder_manifest:q} \
-            --other {input.other:q} \
-            --other-manifest {input.other_manifest:q} \
+            --vectors {input.vectors:q} \
+            --network {input.network:q} \
+            --network-manifest {input.network_manifest:q} \
             --output {output:q} \
             > {log:q} 2>&1
         """

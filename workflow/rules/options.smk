@@ -68,14 +68,14 @@ def rdnn_models(ends):
 
 
 def sampling_options(**settings):
-    """What a sampler is handed: all kinds but DAGAN's have as many samples, under the same deformations."""
+    """What a sampler is handed: all kinds but DAGAN's have as many samples, all are under the same deformations."""
     drawn = {"samples": CONFIG.pgan.samples, "deformation": CONFIG.deformation}
     return canonical({**drawn, "modalities": TASK_MODALITIES, **settings})
 
 
-def other_rdnn(ends):
-    """Input function: the RDNN of the next fold, which has not been made for this one."""
-    return lambda wildcards: f"<results>/models/fold{int(wildcards.fold) % len(FOLDS) + 1}/rdnn_all{ends}"
+# What samples of all kinds are made from and labeled with: none where it is the reference labels.
+LABEL_MAPS = ["<results>/segment/fold{fold}"] if CONFIG.pgan.labels == "rdnn" else []
+LABEL_MAPS_MANIFEST = [f"{path}.json" for path in LABEL_MAPS]
 
 
 def seeded(settings, fold):

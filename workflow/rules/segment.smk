@@ -2,7 +2,7 @@
 
 
 rule train_rdnn:
-    """Train a segmentation network on one part of a fold's training subjects."""
+    """Train a segmentation network on one part of a fold's subjects."""
     input:
         subjects=PREPROCESSED,
         structures="<results>/preprocess/dseg.tsv",
@@ -16,7 +16,7 @@ rule train_rdnn:
     benchmark:
         "<benchmarks>/train_rdnn/fold{fold}_{part}.jsonl"
     wildcard_constraints:
-        part="all|half1|half2|norecurrence",
+        part="all|half1|half2|validation|norecurrence",
     conda:
         with_pytorch("../../envs/torch.yaml")
     threads: CONFIG.rdnn.threads

@@ -2,13 +2,13 @@
 
 
 rule train_pgan:
-    """Train the progressive GAN on one fold's training subjects and their segmentation maps."""
+    """Train the progressive GAN on one fold's training subjects and their label maps."""
     input:
         subjects=PREPROCESSED,
         structures="<results>/preprocess/dseg.tsv",
         folds="<results>/split/folds.json",
-        maps="<results>/segment/fold{fold}",
-        maps_manifest="<results>/segment/fold{fold}.json",
+        maps=LABEL_MAPS,
+        maps_manifest=LABEL_MAPS_MANIFEST,
     output:
         weights="<results>/models/fold{fold}/pgan.pt",
         history="<results>/models/fold{fold}/pgan_history.jsonl",
@@ -47,17 +47,19 @@ rule train_pgan:
 
 
 rule sample_pgan:
-    """Draw a fold's samples of the progressive GAN from deformed segmentation maps of training subjects."""
+    """Draw a fold's samples of the progressive GAN from deformed label maps of training subjects."""
     input:
         subjects=PREPROCESSED,
         structures="<results>/preprocess/dseg.tsv",
         folds="<results>/split/folds.json",
-        maps="<results>/segment/fold{fold}",
-        maps_manifest="<results>/segment/fold{fold}.json",
+        maps=LABEL_MAPS,
+        maps_manifest=LABEL_MAPS_MANIFEST,
         weights="<results>/models/fold{fold}/pgan.pt",
         model_manifest="<results>/models/fold{fold}/pgan.json",
     output:
         samples=directory("<results>/synthesize/fold{fold}/pgan"),
+        # several samples of single label maps
+        vectors=directory("<results>/synthesize/fold{fold}/pgan_z"),
         manifest="<results>/synthesize/fold{fold}/pgan.json",
     log:
         "<logs>/sample_pgan/fold{fold}.log",
@@ -85,6 +87,7 @@ rule sample_pgan:
             --weights {input.weights:q} \
             --built-on {input.maps_manifest:q} {input.model_manifest:q} \
             --output {output.samples:q} \
+            --vectors {output.vectors:q} \
             --manifest {output.manifest:q} \
             > {log:q} 2>&1
         """
@@ -95,6 +98,8 @@ rule sample_warped:
     input:
         subjects=PREPROCESSED,
         folds="<results>/split/folds.json",
+        maps=LABEL_MAPS,
+        maps_manifest=LABEL_MAPS_MANIFEST,
     output:
         samples=directory("<results>/synthesize/fold{fold}/warped"),
         manifest="<results>/synthesize/fold{fold}/warped.json",
@@ -116,6 +121,8 @@ rule sample_warped:
             --folds {input.folds:q} \
             --fold {wildcards.fold} \
             --subjects {params.subjects:q} \
+            --maps {input.maps:q} \
+            --built-on {input.maps_manifest:q} \
             --output {output.samples:q} \
             --manifest {output.manifest:q} \
             > {log:q} 2>&1
@@ -123,10 +130,12 @@ rule sample_warped:
 
 
 rule sample_random_contrast:
-    """Make images of random contrast from a fold's deformed training labels: the rival without a GAN."""
+    """Make images of random contrast from a fold's deformed label maps: the rival without a GAN."""
     input:
         subjects=PREPROCESSED,
         folds="<results>/split/folds.json",
+        maps=LABEL_MAPS,
+        maps_manifest=LABEL_MAPS_MANIFEST,
     output:
         samples=directory("<results>/synthesize/fold{fold}/random_contrast"),
         manifest="<results>/synthesize/fold{fold}/random_contrast.json",
@@ -148,6 +157,8 @@ rule sample_random_contrast:
             --folds {input.folds:q} \
             --fold {wildcards.fold} \
             --subjects {params.subjects:q} \
+            --maps {input.maps:q} \
+            --built-on {input.maps_manifest:q} \
             --output {output.samples:q} \
             --manifest {output.manifest:q} \
             > {log:q} 2>&1
@@ -199,6 +210,8 @@ rule sample_dagan:
         subjects=PREPROCESSED,
         structures="<results>/preprocess/dseg.tsv",
         folds="<results>/split/folds.json",
+        maps=LABEL_MAPS,
+        maps_manifest=LABEL_MAPS_MANIFEST,
         weights="<results>/models/fold{fold}/dagan.pt",
         model="<results>/models/fold{fold}/dagan.json",
     output:
@@ -214,13 +227,7 @@ rule sample_dagan:
     resources:
         gpu=1,
     params:
-        options=canonical(
-            {
-                "settings": CONFIG.dagan.only(DaganSampling),
-                "samples": CONFIG.dagan.samples,
-                "modalities": TASK_MODALITIES,
-            }
-        ),
+        options=sampling_options(settings=CONFIG.dagan.only(DaganSampling), samples=CONFIG.dagan.samples),
         code=code("sample_dagan", "torch"),
         subjects=subjects_folder,
     shell:
@@ -233,7 +240,8 @@ rule sample_dagan:
             --subjects {params.subjects:q} \
             --structures {input.structures:q} \
             --weights {input.weights:q} \
-            --model {input.model:q} \
+            --maps {input.maps:q} \
+            --built-on {input.maps_manifest:q} {input.model:q} \
             --output {output.samples:q} \
             --manifest {output.manifest:q} \
             > {log:q} 2>&1

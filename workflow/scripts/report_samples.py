@@ -11,9 +11,12 @@ from ganreg.settings import Block
 CAPTION = (
     "Means over folds; sd_folds: of the samples' values. kernel_distance: unbiased, to real subjects, beside that of "
     "other real subjects (the floor), noise and blurred images at the same number of subjects. ms_ssim: between pairs. "
-    "fidelity_dice: another fold's RDNN against the label map; real: on subjects that it has not seen; noise: in their "
-    "brains, what it knows without an image. nearest_*_ncc: largest correlation with a training or a test subject; "
-    "real: of the one group with the other."
+    "fidelity_dice: an RDNN against the label map; real: on test subjects; noise: in their brains, what it knows "
+    "without an image. This network, whose features serve the kernel distance, was trained on the fold's validation "
+    "subjects: it has seen neither what samples are made from nor test subjects. nearest_*_ncc: largest correlation "
+    "with a training or a test subject; real: of the one group with the other. vector_*: of several samples of one "
+    "label map, which differ by their random vectors and noise alone; sd_voxels, of a voxel; sd_structures, of a "
+    "structure's mean; real: between training subjects, voxels where they have the same structure."
 )
 
 

@@ -5,30 +5,35 @@ from collections.abc import Sequence
 import pandas as pd
 
 from ganreg import cli, io
+from ganreg.spatial.settings import SeededDeformation
 from ganreg.split import folds
 from ganreg.synthesize.dagan_sampling import sampler
+from ganreg.synthesize.pgan_data import Conditioned, inherited
 from ganreg.synthesize.samples import write_fold
 from ganreg.synthesize.settings import DaganSampling, SampleSet
 from ganreg.volumes.labels import mirror_labels
-from ganreg.volumes.subjects import Subjects
 
 
 class Options(SampleSet):
     settings: DaganSampling
+    deformation: SeededDeformation
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = cli.parser(__doc__, Options)
-    cli.add_paths(parser, "folds", "structures", "subjects", "weights", "model", "output", "manifest")
+    cli.add_paths(
+        parser, "folds", "structures", "subjects", "weights", "output", "manifest",
+        many=("built_on",), any_number=("maps",),
+    )  # fmt: skip
     parser.add_argument("--fold", required=True)
     args = parser.parse_args(argv)
     options = args.options
     cli.set_threads(options.settings.threads)
     fold = folds.select(io.read_json(args.folds), args.fold)
-    subjects, names = Subjects(args.subjects, options.modalities), fold["train"][: options.samples]
+    data, names = Conditioned(args.subjects, args.maps, options.modalities), fold["train"][: options.samples]
     mirrored = mirror_labels(pd.read_csv(args.structures, sep="\t"))
-    draw, used = sampler(args.weights, options.settings, subjects, names, mirrored)
-    opened = {**io.read_json(args.model)["opened"], **used}
+    draw, used = sampler(args.weights, options.settings, data, names, mirrored, options.deformation)
+    opened = {**inherited(args.built_on), **used}
     write_fold("dagan", fold, options, draw, opened, args.output, args.manifest, args.code)
 
 

@@ -6,9 +6,9 @@ from ganreg import cli, io
 from ganreg.spatial.settings import SeededDeformation
 from ganreg.split import folds
 from ganreg.synthesize import sampling
+from ganreg.synthesize.pgan_data import Conditioned, inherited
 from ganreg.synthesize.samples import write_fold
 from ganreg.synthesize.settings import SampleSet
-from ganreg.volumes.subjects import Subjects
 
 
 class Options(SampleSet):
@@ -16,13 +16,16 @@ class Options(SampleSet):
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = cli.add_paths(cli.parser(__doc__, Options), "folds", "subjects", "output", "manifest")
+    parser = cli.add_paths(
+        cli.parser(__doc__, Options), "folds", "subjects", "output", "manifest", any_number=("maps", "built_on")
+    )
     parser.add_argument("--fold", required=True)
     args = parser.parse_args(argv)
     options = args.options
     fold = folds.select(io.read_json(args.folds), args.fold)
-    subjects, names = Subjects(args.subjects, options.modalities), fold["train"][: options.samples]
-    draw, opened = sampling.warped(subjects, names, options.deformation)
+    data, names = Conditioned(args.subjects, args.maps, options.modalities), fold["train"][: options.samples]
+    draw, used = sampling.warped(data, names, options.deformation)
+    opened = {**inherited(args.built_on), **used}
     write_fold("warped", fold, options, draw, opened, args.output, args.manifest, args.code)
 
 

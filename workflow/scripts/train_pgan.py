@@ -22,8 +22,8 @@ class Options(Block):
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = cli.add_paths(
-        cli.parser(__doc__, Options), "folds", "structures", "subjects", "maps", "weights", "history", "previews",
-        "manifest", many=("built_on",),
+        cli.parser(__doc__, Options), "folds", "structures", "subjects", "weights", "history", "previews",
+        "manifest", any_number=("maps", "built_on"),
     )  # fmt: skip
     parser.add_argument("--fold", required=True)
     args = parser.parse_args(argv)

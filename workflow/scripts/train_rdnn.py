@@ -1,4 +1,4 @@
-"""Train a segmentation network on one part of a fold's training subjects."""
+"""Train a segmentation network on one part of a fold's subjects."""
 
 from collections.abc import Sequence
 

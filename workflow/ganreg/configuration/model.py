@@ -194,9 +194,9 @@ class Whole(Block):
     split: Split = Split()
     rdnn: Rdnn = Rdnn()
     deformation: SeededDeformation = Field(
-        SeededDeformation(),
+        SeededDeformation(rotation_deg=2, scale=0.02, translation_mm=1, elastic_sd_mm=2),
         description="The random deformation under which label maps are sampled from the PGAN, and training subjects "
-        "for the controls without a GAN.",
+        "for DAGAN and the controls without a GAN. Two draws move two subjects 4.5 mm apart; real ones differ by 4.8.",
     )
     pgan: Pgan = Pgan()
     random_contrast: RandomContrast = RandomContrast()

@@ -14,6 +14,7 @@ from scipy import ndimage
 
 from ganreg.errors import InputError
 from ganreg.evaluate.cohort import Joined, Subject
+from ganreg.evaluate.latent import structure_deviation, voxel_deviation
 from ganreg.evaluate.sample_table import REFERENCES
 from ganreg.synthesize.settings import Quality
 from ganreg.volumes import overlap
@@ -209,7 +210,6 @@ def measure(
     samples: Sequence[Subject],
     train: Sequence[Subject],
     test: Sequence[Subject],
-    unseen: Sequence[Subject],
     features: Features,
     segment: Segment,
     structures: int,
@@ -221,9 +221,9 @@ def measure(
     ----------
     samples : sequence of subjects, the synthetic ones
     train, test : sequences of subjects, the fold's real ones
-    unseen : sequence of real subjects that `segment` was not trained on
-    features : function (images, mask) -> array (N, d), of this fold's segmentation network
-    segment : function (images, mask) -> int array (X, Y, Z), of another fold's
+    features : function (images, mask) -> array (N, d)
+    segment : function (images, mask) -> int array (X, Y, Z)
+        Both of a network that has seen neither training nor test subjects.
     structures : int
         How many structures are compared; the rest of the brain, the last label, is left out.
     settings : Quality
@@ -235,8 +235,7 @@ def measure(
     - kernel_distance to real subjects, mean over the splits: `real` the floor, `noise`, `blurred`
     - kernel_distance_sd: its standard deviation over the splits
     - ms_ssim between pairs: `real`, of real subjects
-    - fidelity_dice: `real`, of real subjects that the segmenting network has not seen; `noise` in their brains: what
-      it knows without an image
+    - fidelity_dice: `real`, of the test subjects; `noise` in their brains: what the network knows without an image
     - nearest_train_ncc, nearest_test_ncc: `real`, of each test subject to the training subjects and the reverse
     """
     rng = np.random.default_rng(settings.seed)
@@ -247,11 +246,43 @@ def measure(
         rows["kernel_distance_sd", key] = float(np.std(distances))
     for key, subjects in (("samples", samples), ("real", real)):
         rows["ms_ssim", key] = diversity(subjects, settings.pairs, rng)
-    shown: dict[str, Iterable[Subject]] = {"samples": samples, "real": unseen}
-    shown["noise"] = (noise_like(subject, rng) for subject in unseen)
+    shown: dict[str, Iterable[Subject]] = {"samples": samples, "real": test}
+    shown["noise"] = (noise_like(subject, rng) for subject in test)
     for key, each in shown.items():
         rows["fidelity_dice", key] = fidelity(each, segment, structures)
     for name, own, others in (("train", train, test), ("test", test, train)):
         rows[f"nearest_{name}_ncc", "samples"] = float(nearest(samples, own).mean())
         rows[f"nearest_{name}_ncc", "real"] = float(nearest(others, own).mean())
+    return _table(rows)
+
+
+def measure_vectors(
+    of_maps: Sequence[Sequence[Subject]], train: Sequence[Subject], structures: int, settings: Quality
+) -> pd.DataFrame:
+    """What the latent vector decides: measures of several samples of one label map, the mean over maps.
+
+    Parameters
+    ----------
+    of_maps : list of sequences of subjects, samples of one map each
+    train : sequence of subjects, the fold's real training subjects
+    structures, settings : as of `measure`
+
+    Returns
+    -------
+    pandas.DataFrame as of `measure`. Beside `samples` stand real subjects, which differ in anatomy, too:
+
+    - vector_sd_voxels: standard deviation of a voxel over vectors; `real`, over subjects that have one structure there
+    - vector_sd_structures: standard deviation of a structure's mean
+    - vector_ms_ssim between pairs
+    """
+    rng = np.random.default_rng(settings.seed)
+    rows = {}
+    for key, groups in (("samples", of_maps), ("real", [train])):
+        rows["vector_sd_voxels", key] = float(np.mean([voxel_deviation(each) for each in groups]))
+        rows["vector_sd_structures", key] = float(np.mean([structure_deviation(each, structures) for each in groups]))
+        rows["vector_ms_ssim", key] = float(np.mean([diversity(each, settings.pairs, rng) for each in groups]))
+    return _table(rows)
+
+
+def _table(rows: dict[tuple[str, str], float]) -> pd.DataFrame:
     return pd.DataFrame([(*key, value) for key, value in rows.items()], columns=["measure", "reference", "value"])

@@ -12,7 +12,7 @@ from ganreg import io
 from ganreg.errors import InputError
 from ganreg.preprocess import resample
 from ganreg.spatial import itk
-from ganreg.volumes import bids, labels
+from ganreg.volumes import bids, labels, normalize
 
 # label numbers of a subject: the background, the rest of the brain, and one structure
 LEAST_NUMBERS = 3
@@ -105,6 +105,8 @@ def resample_subject(
 ) -> Iterator[tuple[str, Volume]]:
     """Bring a subject onto the working and the evaluation grid, each image and label map in one resampling.
 
+    Images are z-scored over the brain of the working grid (`normalize.zscore`), as synthetic ones are.
+
     Parameters
     ----------
     subject : Aligned
@@ -125,16 +127,19 @@ def resample_subject(
     yield bids.DSEG, Volume(dseg, work.affine, np.uint8)
     fine = resample.resample_labels(structures, affine, reference, evaluation.shape, evaluation.affine)
     yield bids.EVALUATION_DSEG, Volume(fine, evaluation.affine, np.uint8)
+    views = {modality: _view(subject, modality, work) for modality in subject.images} if partial else {}
     for modality, image in subject.images.items():
         transform = itk.to_transform(subject.to_images[modality])
         data = resample.resample_image(image, transform, work.shape, work.affine)
-        yield bids.preprocessed(modality), Volume(np.where(mask, data, 0), work.affine, np.float32)
+        # what was not scanned is no part of the mean; the low-pass has taken a seventh of the deviation
+        inside = mask & (views[modality] > 0) if partial else mask
+        scores = normalize.zscore(data, inside, f"{modality} on the working grid")
+        yield bids.preprocessed(modality), Volume(scores, work.affine, np.float32)
     if partial:
         yield bids.EVALUATION_FOV, Volume(_view(subject, subject.reference, evaluation), evaluation.affine, np.uint8)
-        common = _view(subject, subject.reference, work)
-        for modality in subject.images:
-            view = common * _view(subject, modality, work)
-            yield bids.field_of_view(modality), Volume(view, work.affine, np.uint8)
+        for modality, view in views.items():
+            common = views[subject.reference] * view
+            yield bids.field_of_view(modality), Volume(common, work.affine, np.uint8)
 
 
 def _view(subject: Aligned, modality: str, target: Target) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Which RDNN segments whom: the two-fold cross-fit of a fold's training subjects."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from ganreg.errors import InputError
 from ganreg.split.folds import Fold
@@ -10,16 +10,19 @@ from ganreg.volumes import bids
 CROSS_FIT = {"half1": "half2", "half2": "half1"}
 
 
-def parts(train: Sequence[str]) -> dict[str, list[str]]:
-    """Training subjects of each model: all of them, and the two halves of the cross-fit.
+def parts(fold: Fold) -> dict[str, list[str]]:
+    """Subjects that each model is trained on: all training subjects, the two halves of the cross-fit, validation.
+
+    The last measures synthetic subjects: it has seen neither the subjects that they are made from nor test subjects.
 
     Parameters
     ----------
-    train : list of str, the fold's training subjects
+    fold : dict, of `split.folds`
     """
-    ordered = sorted(train)
+    ordered = sorted(fold["train"])
     middle = (len(ordered) + 1) // 2
-    return {"all": ordered, "half1": ordered[:middle], "half2": ordered[middle:]}
+    halves = {"half1": ordered[:middle], "half2": ordered[middle:]}
+    return {"all": ordered, **halves, "validation": sorted(fold["validation"])}
 
 
 def models_of_subjects(fold: Fold) -> dict[str, str]:
@@ -36,7 +39,7 @@ def models_of_subjects(fold: Fold) -> dict[str, str]:
     -------
     dict subject -> all, half1 or half2
     """
-    trained = parts(fold["train"])
+    trained = parts(fold)
     chosen = {subject: other for half, other in CROSS_FIT.items() for subject in trained[half]}
     return chosen | dict.fromkeys([*fold["validation"], *fold["test"]], "all")
 

@@ -58,6 +58,6 @@ class RdnnModel(Block):
 
 
 class RdnnPart(RdnnModel):
-    """An RDNN that is trained on a part of a fold's training subjects."""
+    """An RDNN that is trained on a part of a fold's training subjects, or on its validation subjects."""
 
-    part: Literal["all", "half1", "half2"]
+    part: Literal["all", "half1", "half2", "validation"]

@@ -1,4 +1,4 @@
-"""Training an RDNN on a part of a fold's training subjects."""
+"""Training an RDNN on a part of a fold's subjects."""
 
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ def score_of(batch: dict[str, Any], logits: torch.Tensor) -> float:
 def train(
     name: str, options: RdnnPart, fold: Fold, structures: pd.DataFrame, subjects_folder: Path, output: Path, code: str
 ) -> tuple[list[dict[str, float]], dict[str, str]]:
-    """Train an RDNN on a part of one fold's training subjects.
+    """Train an RDNN on a part of one fold's subjects; validation subjects choose its weights, even their own network's.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def train(
     -------
     history, opened : as `learn.training.train` gives them
     """
-    subjects, names = Subjects(subjects_folder, options.modalities), parts(fold["train"])[options.part]
+    subjects, names = Subjects(subjects_folder, options.modalities), parts(fold)[options.part]
     # as many rounds for a part as for all
     steps = max(1, round(options.settings.steps * len(names) / len(fold["train"])))
     settings = options.settings.model_copy(update={"steps": steps})

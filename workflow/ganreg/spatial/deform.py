@@ -12,7 +12,7 @@ from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from ganreg.spatial import warp
-from ganreg.spatial.settings import Deformation
+from ganreg.spatial.settings import Deformation, SeededDeformation
 
 
 def _spline(size: int, nodes: int) -> np.ndarray:
@@ -54,6 +54,13 @@ def random_displacement(
     elastic_mm = np.einsum("xi,yj,zk,cijk->cxyz", *splines, values, optimize=True)
     voxels = (affine_mm + elastic_mm) / spacing[:, None, None, None]
     return torch.from_numpy(voxels.astype(np.float32))[None]
+
+
+def numbered_displacement(
+    number: int, shape: Sequence[int], spacing: npt.ArrayLike, settings: SeededDeformation
+) -> torch.Tensor:
+    """Displacement of sample `number`, the same for all kinds of samples; parameters and returns as above."""
+    return random_displacement(np.random.default_rng([settings.seed, number]), shape, spacing, settings)
 
 
 def deform_labels(labels: np.ndarray, displacement: torch.Tensor) -> np.ndarray:

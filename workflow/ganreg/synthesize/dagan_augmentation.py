@@ -7,7 +7,8 @@ import torch
 
 from ganreg.preprocess.augment import flip
 from ganreg.spatial import warp
-from ganreg.spatial.deform import deform_labels, random_displacement
+from ganreg.spatial.deform import deform_labels, numbered_displacement, random_displacement
+from ganreg.spatial.settings import SeededDeformation
 from ganreg.synthesize.settings import DaganAugmentation
 from ganreg.volumes.normalize import SHIFT, zscore
 
@@ -24,12 +25,20 @@ class SubjectAugmentation:
     seed : int or sequence of ints
     mirror_labels : uint8 array (K + 1,), or None
         As `labels.mirror_labels` gives it; None: no flips.
+    deformation : SeededDeformation, or None
+        What moves copy `number`, as it moves sample `number` of the other kinds, in the place of the published
+        rotation, zoom, shift and elastic deformation.
     """
 
     def __init__(
-        self, settings: DaganAugmentation, seed: int | Sequence[int], mirror_labels: np.ndarray | None = None
+        self,
+        settings: DaganAugmentation,
+        seed: int | Sequence[int],
+        mirror_labels: np.ndarray | None = None,
+        deformation: SeededDeformation | None = None,
     ) -> None:
         self.settings, self.seed, self.mirror_labels = settings, seed, mirror_labels
+        self.deformation = deformation
 
     def __call__(
         self, images: Mapping[str, np.ndarray], labels: np.ndarray, affine: np.ndarray, number: int
@@ -54,7 +63,10 @@ class SubjectAugmentation:
         """
         rng = np.random.default_rng([*np.atleast_1d(self.seed), number])
         spacing = np.linalg.norm(affine[:3, :3], axis=0)
-        displacement = random_displacement(rng, labels.shape, spacing, self.settings)
+        if self.deformation:
+            displacement = numbered_displacement(number, labels.shape, spacing, self.deformation)
+        else:
+            displacement = random_displacement(rng, labels.shape, spacing, self.settings)
         moved = deform_labels(labels, displacement)
         augmented = {}
         for name, data in images.items():

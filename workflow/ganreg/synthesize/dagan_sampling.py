@@ -8,12 +8,13 @@ import torch
 
 from ganreg import io
 from ganreg.learn.inference import trained
+from ganreg.spatial.settings import SeededDeformation
 from ganreg.synthesize.dagan_augmentation import SubjectAugmentation
 from ganreg.synthesize.dagan_data import volumes, zscores
 from ganreg.synthesize.dagan_networks import Generator, undersample
+from ganreg.synthesize.pgan_data import Conditioned
 from ganreg.synthesize.samples import Sampler
 from ganreg.synthesize.settings import DaganSampling
-from ganreg.volumes.subjects import Subjects
 
 
 def _damage_and_restore(generator: Generator, slices: torch.Tensor) -> torch.Tensor:
@@ -53,7 +54,12 @@ def restorer(weights: Path, settings: DaganSampling, size: int) -> Callable[[np.
 
 
 def sampler(
-    weights: Path, settings: DaganSampling, subjects: Subjects, names: Sequence[str], mirror_labels: np.ndarray | None
+    weights: Path,
+    settings: DaganSampling,
+    data: Conditioned,
+    names: Sequence[str],
+    mirror_labels: np.ndarray | None,
+    deformation: SeededDeformation,
 ) -> tuple[Sampler, dict[str, str]]:
     """A function that draws DAGAN's samples from some subjects, taken in turn.
 
@@ -61,28 +67,35 @@ def sampler(
     ----------
     weights : Path of the generator's weights
     settings : DaganSampling
-    subjects : Subjects
+    data : Conditioned, the subjects and their label maps
     names : list of str
     mirror_labels : uint8 array (K + 1,), or None, as `labels.mirror_labels` gives it
+    deformation : SeededDeformation
+        Of the other kinds' samples; unless the settings ask for the published one.
 
     Returns
     -------
     draw : as `samples.write_set` wants it
-    opened : dict, path -> SHA-256 of the subjects' files and of the weights
+    opened : dict, path -> SHA-256 of the subjects' files and maps and of the weights
     """
     # all are read before the first sample, so that an interrupted set tells the same of its origin
-    shape = {subjects.read(subject)["dseg"].shape[1:] for subject in names}.pop()
-    opened = {**subjects.opened(*names), str(weights): io.sha256(weights)}
+    shape = {tuple(data.read(name)[1].shape[1:]) for name in names}.pop()
+    opened = {**data.opened(*names), str(weights): io.sha256(weights)}
     # a stream of its own: the copies are others than those of the training
-    augmentation = SubjectAugmentation(settings.augmentation, [settings.seed, 1], mirror_labels)
+    published = settings.published_deformation
+    augmentation = SubjectAugmentation(
+        settings.augmentation,
+        [settings.seed, 1],
+        mirror_labels if published else None,
+        None if published else deformation,
+    )
     restore = restorer(weights, settings, shape[1])
 
     def draw(number: int) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
-        copied = volumes(subjects, names[(number - 1) % len(names)])
-        affine = subjects.affine
-        assert affine is not None
-        images, labels = augmentation(*copied, affine, number)
-        restored = restore(zscores(images, labels))
-        return dict(zip(subjects.modalities, restored, strict=True)), labels, affine
+        subject = names[(number - 1) % len(names)]
+        labels, affine = data.read_map(subject)
+        images, moved = augmentation(volumes(data.subjects, subject)[0], labels, affine, number)
+        restored = restore(zscores(images, moved))
+        return dict(zip(data.modalities, restored, strict=True)), moved, affine
 
     return draw, opened

@@ -15,23 +15,24 @@ from ganreg.volumes.subjects import Subjects
 
 
 class Conditioned:
-    """Preprocessed subjects with the label maps that condition the GAN.
+    """Preprocessed subjects with the label maps that condition the GAN, and that all samples are made from.
 
     Parameters
     ----------
     folder : Path of the preprocessed subjects
-    maps : Path of the segmentation network's maps
+    maps : list of Path
+        The folder of the segmentation network's maps; none: the reference labels take their place.
     modalities : list of str
     """
 
-    def __init__(self, folder: Path, maps: Path, modalities: Sequence[str]) -> None:
-        self.subjects, self.maps, self.modalities = Subjects(folder, modalities), Path(maps), modalities
+    def __init__(self, folder: Path, maps: Sequence[Path], modalities: Sequence[str]) -> None:
+        self.subjects, self.maps, self.modalities = Subjects(folder, modalities), [*maps], modalities
         self.read_maps: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         self.hashes: dict[str, str] = {}
 
     def map_path(self, subject: str) -> Path:
         """Path of a subject's map."""
-        return bids.path(self.maps, subject, bids.MAP)
+        return bids.path(self.maps[0], subject, bids.MAP) if self.maps else self.subjects.paths(subject)["dseg"]
 
     def read_map(self, subject: str) -> tuple[np.ndarray, np.ndarray]:
         """A subject's map: uint8 array (X, Y, Z), and its affine."""

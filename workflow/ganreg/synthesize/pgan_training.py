@@ -1,7 +1,7 @@
 """Training the progressive GAN on a fold (WGAN-GP; Karras et al. 2018), and its averaged generator."""
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +10,11 @@ import torch
 from ganreg.learn.devices import autocast, choose_device, choose_precision
 from ganreg.learn.session import Session, Stateful
 from ganreg.synthesize import realtime, schedule
+from ganreg.synthesize.pgan_condition import Condition, blended
 from ganreg.synthesize.pgan_data import Batches, Conditioned
-from ganreg.synthesize.pgan_networks import Condition, Discriminator, Generator, blended, shrink
+from ganreg.synthesize.pgan_layers import shrink
+from ganreg.synthesize.pgan_losses import ScoreOf, draw_normal, gradient_penalty, latent_terms, weighted
+from ganreg.synthesize.pgan_networks import Discriminator, Encoder, Generator
 from ganreg.synthesize.settings import PganTraining
 from ganreg.volumes.normalize import SHIFT
 
@@ -19,9 +22,6 @@ PENALTY = 10.0
 DRIFT = 1e-3
 LARGEST_DECAY = 0.999
 BETAS = (0.0, 0.99)
-
-# images (B, M, X, Y, Z) -> scores (B,)
-ScoreOf = Callable[[torch.Tensor], torch.Tensor]
 
 
 def decay(steps: int) -> float:
@@ -37,24 +37,6 @@ def update_average(average: torch.nn.Module, model: torch.nn.Module, weight: flo
     """Move the averaged network's parameters towards the model's: average = weight * average + (1 - weight) * model."""
     for mean, value in zip(average.parameters(), model.parameters(), strict=True):
         mean.lerp_(value, 1 - weight)
-
-
-def gradient_penalty(score_of: ScoreOf, real: torch.Tensor, fake: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
-    """Mean of (|gradient of the score| - 1)**2 at images between real and fake ones (Gulrajani et al. 2017).
-
-    Parameters
-    ----------
-    score_of : function images -> scores (B,)
-    real, fake : Tensors (B, M, X, Y, Z)
-    share : Tensor (B, 1, 1, 1, 1), how much of the fake image
-
-    Returns
-    -------
-    Tensor of one value, differentiable again
-    """
-    between = torch.lerp(real, fake, share).detach().requires_grad_()
-    (gradient,) = torch.autograd.grad(score_of(between).sum(), between, create_graph=True)
-    return (gradient.float().flatten(1).norm(dim=1) - 1).square().mean()
 
 
 class Adversaries:
@@ -89,11 +71,15 @@ class Adversaries:
         common = (labels, settings.embedding, modalities, settings.checkpointing)
         self.generator = Generator(shape, widths, settings.latent, *common).to(device)
         self.discriminator = Discriminator(shape, widths, *common).to(device)
+        self.encoder, self.labels = Encoder(settings.latent, labels, modalities).to(device), labels
         self.average = copy.deepcopy(self.generator).requires_grad_(False)
-        networks = {"generator": self.generator, "discriminator": self.discriminator}
+        networks = {"generator": self.generator, "discriminator": self.discriminator, "encoder": self.encoder}
+        parameters = {
+            "generator": [*self.generator.parameters(), *self.encoder.parameters()],
+            "discriminator": [*self.discriminator.parameters()],
+        }
         self.optimizers = {
-            name: torch.optim.Adam(network.parameters(), lr=settings.learning_rate, betas=BETAS)
-            for name, network in networks.items()
+            name: torch.optim.Adam(each, lr=settings.learning_rate, betas=BETAS) for name, each in parameters.items()
         }
         optimizers = {f"{name}_optimizer": each for name, each in self.optimizers.items()}
         self.parts: dict[str, Stateful] = {**networks, "average": self.average, **optimizers}
@@ -104,65 +90,91 @@ class Adversaries:
             optimizer.state.clear()
 
     def step(
-        self, real: torch.Tensor, labels: torch.Tensor, stage: int, alpha: float, steps_in_stage: int
+        self, images: torch.Tensor, labels: torch.Tensor, stage: int, alpha: float, steps_in_stage: int
     ) -> dict[str, float]:
-        """One step of the discriminator, then one of the generator.
+        """One step of the discriminator and one of the generator and the encoder, on the same generated images.
 
-        Both take the same generated images, under the same draw of the real-time augmentation.
+        For each map one image is made from a random latent vector, and one from a vector that the encoder found in the
+        real image, unless no term asks for it. The discriminator sees the first kind, under the draw of the real-time
+        augmentation that real images are under, too. The real image is the target of the second kind alone.
 
         Parameters
         ----------
-        real : Tensor (B, M, *grid of the stage)
-        labels : Tensor (B, 1, X, Y, Z) on the full grid
+        images, labels : Tensors (B, M, X, Y, Z) and (B, 1, X, Y, Z) on the full grid
         stage, alpha : as `schedule.position` gives them
         steps_in_stage : int, steps of the stage before this one
 
         Returns
         -------
-        dict of float: both losses and their terms
+        dict of float: the losses and their terms
         """
-        z = torch.randn(len(labels), self.settings.latent, device=self.device)
-        condition, shape = Condition(labels), self.generator.shapes[stage]
-        with autocast(self.device, self.precision):
-            fake = self.generator(z, condition, stage, alpha)
+        shape, own = self.generator.shapes[stage], Condition(labels)
+        real = blended(shrink(images, shape), own, alpha)
+        fake, loss, terms = self._generate(real, own, stage, alpha)
         transform = realtime.draw(len(real), self.extent_mm, self.settings.augmentation, self.device)
         moved = Condition(realtime.apply_to_labels(transform, labels))
         mask = moved.brain(shape)
-        seen_real, seen_fake = (realtime.apply_to_images(transform, images, mask) for images in (real, fake))
+        seen_real, seen_fake = (realtime.apply_to_images(transform, each, mask) for each in (real, fake))
 
         def score_of(images: torch.Tensor) -> torch.Tensor:
             with autocast(self.device, self.precision):
                 return self.discriminator(images, moved, stage, alpha)
 
-        losses = self._discriminator_step(seen_real, seen_fake.detach(), score_of)
-        # over the brain: the background is right by construction
-        voxels = condition.brain(shape).sum() * real.shape[1]
-        l1 = (fake - real).abs().sum() / voxels
-        # the gradient of the discriminator's score has length 1 for each image, whatever the grid; so has that of this
-        # term at weight 1
-        reconstruction = self.settings.reconstruction * (voxels / len(real)).sqrt() * l1
-        loss = self._generator_step(seen_fake, score_of, reconstruction)
+        penalized = steps_in_stage % self.settings.penalty_every == 0
+        losses, uphill = self._discriminator_step(seen_real, seen_fake.detach(), score_of, penalized)
+        self._generator_step(loss, seen_fake, uphill)
         update_average(self.average, self.generator, decay(steps_in_stage))
-        return {**losses, "g_loss": loss, "l1": l1.item()}
+        return {**losses, **{name: term.item() for name, term in terms.items()}}
 
-    def _discriminator_step(self, real: torch.Tensor, fake: torch.Tensor, score_of: ScoreOf) -> dict[str, float]:
+    def _generate(
+        self, real: torch.Tensor, own: Condition, stage: int, alpha: float
+    ) -> tuple[torch.Tensor, torch.Tensor, dict[str, torch.Tensor]]:
+        """Images from random vectors; the loss of all terms but the discriminator's score; and these terms."""
+        z = torch.randn(len(real), self.settings.latent, device=self.device)
+        noise = self.generator.draw_noise(len(real), stage, self.device)
+        if not (self.settings.reconstruction or self.settings.mode_seeking):
+            with autocast(self.device, self.precision):
+                return self.generator(z, own, stage, alpha, noise), torch.zeros((), requires_grad=True), {}
+        posterior = self.encoder(self.encoder.appearance(real, own))
+        z, both = torch.cat([z, draw_normal(*posterior)]), Condition(torch.cat([own.labels, own.labels]))
+        # none where the real image is the target, which would teach the generator to do without
+        noise = [torch.cat([each, torch.zeros_like(each)]) for each in noise]
+        with autocast(self.device, self.precision):
+            images = self.generator(z, both, stage, alpha, noise)
+        fake, encoded = images.chunk(2)
+        of_fake, of_encoded = self.encoder.appearance(images, both).chunk(2)
+        terms = latent_terms(z, posterior, (of_fake, of_encoded), own.sizes(self.labels))
+        # over the brain: the background is right by construction
+        voxels = own.brain(self.generator.shapes[stage]).sum() * real.shape[1]
+        terms["l1"] = (encoded - real).abs().sum() / voxels
+        return fake, weighted(terms, self.settings, (voxels / len(real)).sqrt()), terms
+
+    def _discriminator_step(
+        self, real: torch.Tensor, fake: torch.Tensor, score_of: ScoreOf, penalized: bool
+    ) -> tuple[dict[str, float], torch.Tensor]:
+        """Take a step; returns the losses, and the gradient of the scores of the fake images before it."""
         self.optimizers["discriminator"].zero_grad(set_to_none=True)
-        on_real, on_fake = score_of(real), score_of(fake)
-        penalty = gradient_penalty(score_of, real, fake, torch.rand(len(real), 1, 1, 1, 1, device=self.device))
+        fake.requires_grad_()
+        on_real, on_fake = score_of(torch.cat([real, fake])).chunk(2)
         wasserstein = on_real.mean() - on_fake.mean()
-        loss = PENALTY * penalty - wasserstein + DRIFT * on_real.square().mean()
+        loss = DRIFT * on_real.square().mean() - wasserstein
         loss.backward()
+        assert fake.grad is not None
+        found = torch.zeros(())
+        if penalized:
+            share = torch.rand(len(real), 1, 1, 1, 1, device=self.device)
+            found = self.settings.penalty_every * gradient_penalty(score_of, real, fake.detach(), share)
+            (PENALTY * found).backward()
         self.optimizers["discriminator"].step()
-        return {"d_loss": loss.item(), "wasserstein": wasserstein.item(), "gradient_penalty": penalty.item()}
+        losses = {"d_loss": loss.item() + PENALTY * found.item(), "wasserstein": wasserstein.item()}
+        return {**losses, "gradient_penalty": found.item()}, fake.grad
 
-    def _generator_step(self, fake: torch.Tensor, score_of: ScoreOf, reconstruction: torch.Tensor) -> float:
+    def _generator_step(self, loss: torch.Tensor, fake: torch.Tensor, uphill: torch.Tensor) -> None:
+        """Take a step down `loss`, and up the scores of the fake images, whose gradient is known already."""
         self.optimizers["generator"].zero_grad(set_to_none=True)
-        self.discriminator.requires_grad_(False)
-        loss = reconstruction - score_of(fake).mean()
-        self.discriminator.requires_grad_(True)
-        loss.backward()
+        # the gradient of `fake` is that of minus its scores: no second evaluation of the discriminator
+        torch.autograd.backward([loss, fake], [None, -uphill])
         self.optimizers["generator"].step()
-        return loss.item()
 
     def preview(self, z: torch.Tensor, labels: np.ndarray, stage: int) -> torch.Tensor:
         """Images (M, X, Y, Z) of the averaged generator at the end of a stage, from fixed z and map; on the CPU.
@@ -171,7 +183,8 @@ class Adversaries:
         """
         condition = Condition(torch.from_numpy(labels)[None, None].to(self.device))
         with torch.no_grad(), autocast(self.device, self.precision):
-            images = self.average(z.to(self.device), condition, stage, 1.0)
+            noise = self.average.draw_noise(1, stage, self.device)
+            images = self.average(z.to(self.device), condition, stage, 1.0, noise)
         return (images + SHIFT * condition.brain(self.average.shapes[stage]))[0].cpu()
 
 
@@ -199,8 +212,8 @@ def train(
     Returns
     -------
     history : list of dict
-        A line every `log_every` steps and at each stage's end: step, stage (from 1), alpha, seconds, and the means
-        since the line before of d_loss, wasserstein, gradient_penalty, g_loss and l1.
+        A line every `log_every` steps and at each stage's end: step, stage (from 1), alpha, seconds, and means since
+        the line before: d_loss, wasserstein, gradient_penalty, l1 and the terms of `pgan_losses.latent_terms`.
     previews : list of tensors (M, X, Y, Z)
         The averaged generator's images of the first subject's map at the end of each stage, from one latent vector.
     opened : dict, path -> SHA-256 of every file that the data loader opened
@@ -222,10 +235,9 @@ def train(
     state = session.state
     for batch in session.batches():
         stage, alpha = schedule.position(state["images"], stages)
-        real = blended(shrink(batch["images"], networks.generator.shapes[stage]), alpha)
-        losses = networks.step(real, batch["labels"], stage, alpha, state["steps_in_stage"])
+        losses = networks.step(batch["images"], batch["labels"], stage, alpha, state["steps_in_stage"])
         session.advance(losses, batch["name"], stage=stage + 1, alpha=alpha)
-        state["images"] += len(real)
+        state["images"] += len(batch["images"])
         state["steps_in_stage"] += 1
         if stage_ends := schedule.ends(state["images"], stages):
             state["previews"].append(networks.preview(fixed_z, shown_map, stage))

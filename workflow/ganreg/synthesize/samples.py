@@ -1,6 +1,6 @@
 """Synthetic subjects on disk: the layout and the units of preprocessed subjects, so that training takes either."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import nibabel as nib
@@ -18,6 +18,9 @@ Sampler = Callable[[int], tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]]
 
 # kind -> what the labels of its subjects begin with
 LABELS = {"pgan": "pgan", "warped": "warped", "random_contrast": "contrast", "dagan": "dagan"}
+
+# maps of which samples are drawn to see what the latent vector decides, and samples of each
+MAPS, VECTORS = 2, 5
 
 # one int16 step: a thousandth of the brain's standard deviation; the scores fit in plus and minus 32
 SCALE = 0.001
@@ -72,27 +75,35 @@ def write_sample(
     return paths
 
 
-def write_set(output: Path, name: str, label: str, count: int, draw: Sampler, key: str) -> None:
+def write_set(output: Path, name: str, subjects: Sequence[str], draw: Sampler, key: str) -> None:
     """Write a set of samples into a folder; an interrupted one goes on where it was.
 
     Parameters
     ----------
     output : Path of the folder; a finished part lies beside it until the whole stands
     name : str, shown in progress
-    label : str, of the subjects, which a number follows: {label}0001 and so on
-    count : int
+    subjects : list of str, labels of the samples
     draw : function (number from 1) -> (images, dseg, affine), as `write_sample` wants them
         A function of the number alone.
     key : str, the resume key; a part with another one is set aside
     """
-    subjects = [f"{label}{number:04d}" for number in range(1, count + 1)]
     with unfinished(output, key, name) as part:
-        progress = Progress(name, count)
+        progress = Progress(name, len(subjects))
         for number, subject in enumerate(subjects, start=1):
             if part.finished(subject) is None:
                 part.finish(subject, write_sample(part.folder, subject, *draw(number)))
             progress.step()
         progress.close()
+
+
+def vector_names(names: Sequence[str]) -> list[str]:
+    """Labels of several samples of each of the first maps: those of subject 07 are 07z1, 07z2 and so on."""
+    return [f"{name}z{number}" for name in names[:MAPS] for number in range(1, VECTORS + 1)]
+
+
+def map_of_vector(name: str) -> str:
+    """The subject whose map a sample of `vector_names` has."""
+    return name.rpartition("z")[0]
 
 
 def write_fold(
@@ -119,6 +130,6 @@ def write_fold(
     code : str, fingerprint of the code
     """
     name, key = f"{kind} samples fold {fold['fold']}", resume_key(options, code, opened)
-    write_set(output, name, LABELS[kind], options.samples, draw, key)
+    write_set(output, name, [f"{LABELS[kind]}{number:04d}" for number in range(1, options.samples + 1)], draw, key)
     content = {"fold": fold["fold"], "kind": kind, "options": options, "opened": opened}
     manifest.write(manifest_path, ["torch", "numpy", "nibabel", "scipy"], **content)

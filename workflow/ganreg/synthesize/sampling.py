@@ -12,15 +12,14 @@ import torch
 
 from ganreg import io
 from ganreg.learn.inference import trained
-from ganreg.spatial.deform import deform_image, deform_labels, random_displacement
+from ganreg.spatial.deform import deform_image, deform_labels, numbered_displacement
 from ganreg.spatial.settings import SeededDeformation
 from ganreg.synthesize.contrast import random_contrast
+from ganreg.synthesize.pgan_condition import Condition
 from ganreg.synthesize.pgan_data import Conditioned
-from ganreg.synthesize.pgan_networks import Condition, Generator
-from ganreg.synthesize.samples import Sampler
+from ganreg.synthesize.pgan_networks import LAYERS, Generator
+from ganreg.synthesize.samples import VECTORS, Sampler
 from ganreg.synthesize.settings import PganTraining, RandomContrast
-from ganreg.volumes.normalize import SHIFT
-from ganreg.volumes.subjects import Subjects
 
 # subject -> (label array (X, Y, Z), affine)
 LabelsOf = Callable[[str], tuple[np.ndarray, np.ndarray]]
@@ -48,15 +47,16 @@ def source(
     """
     subject = names[(number - 1) % len(names)]
     labels, affine = labels_of(subject)
-    rng = np.random.default_rng([deformation.seed, number])
-    displacement = random_displacement(rng, labels.shape, np.linalg.norm(affine[:3, :3], axis=0), deformation)
+    displacement = numbered_displacement(number, labels.shape, np.linalg.norm(affine[:3, :3], axis=0), deformation)
     return subject, deform_labels(labels, displacement), displacement, affine
 
 
 def generator(
     weights: Path, settings: PganTraining, labels: int, modalities: int, shape: Sequence[int]
-) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    """A function (label array (X, Y, Z), latent array) -> images (M, X, Y, Z) of a trained progressive GAN.
+) -> Callable[[np.ndarray, np.random.Generator], np.ndarray]:
+    """A function (label array (X, Y, Z), random generator) -> images (M, X, Y, Z) of a trained progressive GAN.
+
+    Latent vector and noise are drawn from the random generator.
 
     Raises
     ------
@@ -66,15 +66,15 @@ def generator(
     widths = [stage.width for stage in settings.stages]
     model = Generator(shape, widths, settings.latent, labels, settings.embedding, modalities, checkpointing=False)
 
-    def last_stage(network: Generator, z: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        return network(z, Condition(labels), len(widths) - 1, 1.0)
+    def last_stage(network: Generator, labels: torch.Tensor, z: torch.Tensor, *noise: torch.Tensor) -> torch.Tensor:
+        return network(z, Condition(labels), len(widths) - 1, 1.0, noise)
 
     evaluate = trained(model, weights, settings, last_stage)
 
-    def generate(labels: np.ndarray, latent: np.ndarray) -> np.ndarray:
-        z = torch.from_numpy(latent.astype(np.float32))[None]
-        tensor = torch.from_numpy(np.ascontiguousarray(labels))[None, None]
-        return evaluate(z, tensor)[0].numpy()
+    def generate(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        sizes = [(1, settings.latent), *((1, LAYERS, *each) for each in model.shapes)]
+        drawn = [torch.from_numpy(rng.standard_normal(size, dtype=np.float32)) for size in sizes]
+        return evaluate(torch.from_numpy(np.ascontiguousarray(labels))[None, None], *drawn)[0].numpy()
 
     return generate
 
@@ -86,8 +86,8 @@ def pgan(
     names: Sequence[str],
     labels: int,
     deformation: SeededDeformation,
-) -> tuple[Sampler, dict[str, str]]:
-    """Samples of the progressive GAN: deformed maps of the segmentation network, and images drawn for them.
+) -> tuple[Sampler, Sampler, dict[str, str]]:
+    """Samples of the progressive GAN: deformed label maps, and images drawn for them.
 
     Parameters
     ----------
@@ -101,52 +101,65 @@ def pgan(
     Returns
     -------
     draw : as `samples.write_set` wants it
+    draw_again : the same, of the samples of `samples.vector_names`
+        Those of one map, which is not deformed, differ by their latent vectors and noise alone.
     opened : dict, path -> SHA-256 of maps and weights
     """
     # all are read before the first sample, so that an interrupted set tells the same of its origin
     shape = {data.read_map(name)[0].shape for name in names}.pop()
     generate = generator(weights, settings, labels, len(data.modalities), shape)
 
+    def imaged(labels: np.ndarray, affine: np.ndarray, stream: Sequence[int]) -> Drawn:
+        images = generate(labels, np.random.default_rng([settings.seed, *stream]))
+        return dict(zip(data.modalities, images, strict=True)), labels, affine
+
     def draw(number: int) -> Drawn:
         _, moved, _, affine = source(names, number, data.read_map, deformation)
         # a stream of its own: the deformation is that of the other kinds whatever the latent vector's length
-        latent = np.random.default_rng([settings.seed, number, 1]).standard_normal(settings.latent)
-        return dict(zip(data.modalities, generate(moved, latent), strict=True)), moved, affine
+        return imaged(moved, affine, [number, 1])
 
-    return draw, {str(weights): io.sha256(weights), **data.hashes}
+    def draw_again(number: int) -> Drawn:
+        return imaged(*data.read_map(names[(number - 1) // VECTORS]), [number, 2])
 
-
-def _reference_labels(subjects: Subjects, names: Sequence[str]) -> LabelsOf:
-    """A function that gives the reference labels and affine of a subject; all are read at once."""
-    labels = {name: subjects.read(name)["dseg"][0].numpy() for name in names}
-    affines = {name: io.load_labels(subjects.paths(name)["dseg"]).affine for name in names}
-    return lambda subject: (labels[subject], affines[subject])
+    return draw, draw_again, {str(weights): io.sha256(weights), **data.hashes}
 
 
-def warped(subjects: Subjects, names: Sequence[str], deformation: SeededDeformation) -> tuple[Sampler, dict[str, str]]:
-    """Control: real images and labels under the deformations; returns as `pgan`."""
-    labels_of = _reference_labels(subjects, names)
+def warped(data: Conditioned, names: Sequence[str], deformation: SeededDeformation) -> tuple[Sampler, dict[str, str]]:
+    """Control: real images, with the maps that condition the GAN, under the deformations.
+
+    Parameters
+    ----------
+    data, names, deformation : as of `pgan`
+
+    Returns
+    -------
+    draw : as `samples.write_set` wants it
+    opened : dict, path -> SHA-256 of images and maps
+    """
+
+    # all are read before the first sample, as above
+    for name in names:
+        data.read(name)
 
     def draw(number: int) -> Drawn:
-        subject, labels, displacement, affine = source(names, number, labels_of, deformation)
-        volumes = subjects.read(subject)
-        brain = volumes["mask"][0].numpy() > 0
+        subject, labels, displacement, affine = source(names, number, data.read_map, deformation)
         # without the shift, so that the background is no darker than the brain and leaves no rim
-        images = {name: np.where(brain, volumes[name][0].numpy() - SHIFT, 0) for name in subjects.modalities}
-        return {name: deform_image(image, displacement) for name, image in images.items()}, labels, affine
+        images = zip(data.modalities, data.read(subject)[0].numpy(), strict=True)
+        return {name: deform_image(image, displacement) for name, image in images}, labels, affine
 
-    return draw, subjects.opened(*names)
+    return draw, data.opened(*names)
 
 
 def contrasts(
-    subjects: Subjects, names: Sequence[str], deformation: SeededDeformation, settings: RandomContrast
+    data: Conditioned, names: Sequence[str], deformation: SeededDeformation, settings: RandomContrast
 ) -> tuple[Sampler, dict[str, str]]:
-    """Control: images of random contrast, made from the deformed reference labels; returns as `pgan`."""
-    labels_of = _reference_labels(subjects, names)
+    """Control: images of random contrast, made from the deformed maps alone; parameters and returns as of `warped`."""
+    for name in names:
+        data.read_map(name)
 
     def draw(number: int) -> Drawn:
-        _, labels, _, affine = source(names, number, labels_of, deformation)
+        _, labels, _, affine = source(names, number, data.read_map, deformation)
         rng = np.random.default_rng([deformation.seed, number, 1])
-        return {name: random_contrast(rng, labels, settings) for name in subjects.modalities}, labels, affine
+        return {name: random_contrast(rng, labels, settings) for name in data.modalities}, labels, affine
 
-    return draw, subjects.opened(*names)
+    return draw, dict(data.hashes)

@@ -51,32 +51,47 @@ class PganTraining(Trained):
 
     stages: Annotated[list[Stage], Field(min_length=1)] = Field(
         [
-            Stage(width=32, batch=2, fade_in=0, steady=1000),
-            Stage(width=32, batch=2, fade_in=200, steady=400),
-            Stage(width=16, batch=1, fade_in=200, steady=200),
-            Stage(width=8, batch=1, fade_in=100, steady=200),
+            Stage(width=32, batch=2, fade_in=0, steady=600),
+            Stage(width=32, batch=2, fade_in=200, steady=200),
+            Stage(width=16, batch=1, fade_in=150, steady=250),
+            Stage(width=8, batch=1, fade_in=100, steady=180),
         ],
         description="The first stage's grid is the working grid halved as often as stages follow it: 6, 12, 24 and 48 "
         "voxels a side by default. A stage sees `fade_in` images while it fades in and `steady` ones after, in "
-        "batches of `batch`: 1,500 steps in all by default.",
+        "batches of `batch`: 1,180 steps in all by default.",
     )
-    latent: Count = Field(64, description="Length of the random vector.")
+    latent: Count = Field(16, description="Length of the random vector.")
     embedding: Count = Field(8, description="Numbers that stand for a label.")
     learning_rate: Positive = Field(
         0.012, description="Of Adam; the paper's networks take 0.001 and a hundred times the steps."
     )
+    penalty_every: Count = Field(
+        2,
+        description="Steps from one gradient penalty to the next, which has as many times the weight; 1: the paper's.",
+    )
     reconstruction: Weight = Field(
         1,
-        description="Weight of the mean absolute difference from the real image of a map, which the paper does not "
-        "have (0): it steadies runs of so few steps. At 1 its gradient is about as long as the discriminator's.",
+        description="Weight of the mean absolute difference from the real image of a map, where the latent vector was "
+        "found in that very image; the paper does not have it (0). At 1 its gradient is about as long as the "
+        "discriminator's.",
     )
+    divergence: Weight = Field(
+        0.3, description="Weight of the divergence of the vectors that are found in real images from random ones."
+    )
+    mode_seeking: Weight = Field(0.6, description="Weight of the term that keeps images from different vectors apart.")
     augmentation: RealTime = Field(RealTime(), description="What the discriminator sees, real and generated alike.")
     log_every: Count = Field(50, description="Steps between lines of the history and checkpoints.")
     checkpointing: bool = Field(False, description="true: less memory, a third more time; for grids of 1 mm.")
 
 
 class Pgan(PganTraining):
-    """The progressive GAN (Karras et al. 2018) in 3-D, conditioned on the label map of the segmentation network."""
+    """The progressive GAN (Karras et al. 2018) in 3-D, conditioned on a label map."""
+
+    labels: Literal["rdnn", "reference"] = Field(
+        "rdnn",
+        description="What conditions it, and what the samples of all other kinds are made from and labeled with: maps "
+        "of the segmentation network, as in the paper, or the reference labels of the training subjects.",
+    )
 
     samples: Several = Field(55, description="Synthetic subjects of each fold, of the controls too.")
 
@@ -108,6 +123,11 @@ class DaganSampling(Trained):
     )
     augmentation: DaganAugmentation = Field(
         DaganAugmentation(), description="DAGAN's own, with the published limits; 19 mm is a tenth of the grid."
+    )
+    published_deformation: bool = Field(
+        False,
+        description="true: samples are moved by DAGAN's own augmentation, which takes the two subjects of a pair 31 mm "
+        "apart. false: by `deformation`, as the samples that they are compared with; training has its own in any case.",
     )
 
 
@@ -156,7 +176,7 @@ class Synthetic(Block):
 
 
 class Quality(Seeded):
-    """How good synthetic subjects are: kernel distance, MS-SSIM, Dice of another fold's RDNN, memorization."""
+    """How good synthetic subjects are: kernel distance, MS-SSIM, Dice of an RDNN, memorization, the vector's share."""
 
     subjects: Several = Field(
         15, description="Synthetic subjects that are measured in each fold and of each kind, the last of the set."
