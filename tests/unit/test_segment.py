@@ -1,5 +1,7 @@
 """Segmentation of a fold: slices, flips, training on parts; nobody is segmented by a model that saw him."""
 
+import shutil
+
 import nibabel as nib
 import numpy as np
 import pandas as pd
@@ -164,8 +166,8 @@ def test_untrained_network_with_prior_starts_from_it(cohort, tmp_path):
     assert (found == truth)[truth > 0].mean() > 0.85
 
 
-def test_no_training_subject_is_segmented_by_a_model_that_saw_it():
-    parts, models = crossfit.parts(FOLD), crossfit.models_of_subjects(FOLD)
+def test_in_the_cross_fit_no_training_subject_is_segmented_by_a_model_that_saw_it():
+    parts, models = crossfit.parts(FOLD), crossfit.models_of_subjects(FOLD, cross_fit=True)
     halves = {"half1": ["a", "b", "c"], "half2": ["d", "e"]}
     assert parts == {"all": ["a", "b", "c", "d", "e"], **halves, "validation": ["v"]}
     assert set(models) == {*FOLD["train"], *FOLD["validation"], *FOLD["test"]}
@@ -173,6 +175,7 @@ def test_no_training_subject_is_segmented_by_a_model_that_saw_it():
         assert models[subject] != "all"
         assert subject not in parts[models[subject]]
     assert {models[subject] for subject in ("v", "t", "u")} == {"all"}
+    assert crossfit.models_of_subjects(FOLD, cross_fit=False) == dict.fromkeys(models, "all")
 
 
 def test_the_network_that_measures_samples_opens_validation_subjects_alone(cohort, tmp_path):
@@ -276,8 +279,18 @@ def test_a_model_that_saw_a_subject_may_not_segment_it(cohort, models, tmp_path)
 
 
 def test_the_ablations_single_model_segments_test_subjects_alone(cohort, models, tmp_path):
-    segment(cohort, tmp_path, "fold1_x", weights=models[".pt"][:1], models=models[".json"][:1])
+    ablation = {}
+    for name, suffix in (("weights", ".pt"), ("models", ".json")):
+        ablation[name] = models[suffix][0].with_name(f"rdnn_norecurrence{suffix}")
+        shutil.copyfile(models[suffix][0], ablation[name])
+    segment(cohort, tmp_path, "fold1_x", **ablation)
     assert sorted(path.name for path in (tmp_path / "fold1_x").iterdir()) == ["sub-t", "sub-u"]
+
+
+def test_without_a_cross_fit_one_model_segments_all_and_may_have_seen_training_subjects(cohort, models, tmp_path):
+    segment(cohort, tmp_path, "fold1", weights=models[".pt"][:1], models=models[".json"][:1])
+    manifest = io.read_json(tmp_path / "fold1.json")
+    assert manifest["models"] == dict.fromkeys([*FOLD["train"], *FOLD["validation"], *FOLD["test"]], "all")
 
 
 def test_weights_of_another_network_are_one_line(cohort, models):

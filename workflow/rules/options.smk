@@ -47,7 +47,7 @@ def rigid_of_modality(wildcards, input):
 
 
 # all: the training subjects; half1, half2: the cross-fit; norecurrence: the ablation, on all of them.
-CROSS_FIT = ["all", "half1", "half2"]
+MAPPING = ["all", "half1", "half2"] if CONFIG.rdnn.cross_fit else ["all"]
 ABLATIONS = ["", "_norecurrence"] if CONFIG.rdnn.ablation else [""]
 
 
@@ -61,7 +61,7 @@ def rdnn_models(ends):
     """Input function: files of the models that make a fold's maps, or those of the ablation."""
 
     def paths(wildcards):
-        parts = ["norecurrence"] if wildcards.ablation else CROSS_FIT
+        parts = ["norecurrence"] if wildcards.ablation else MAPPING
         return [f"<results>/models/fold{wildcards.fold}/rdnn_{part}{ends}" for part in parts]
 
     return paths

@@ -46,7 +46,7 @@ rule train_rdnn:
 
 
 rule segment_rdnn:
-    """Segment a fold's subjects, each with a network that was not trained on it."""
+    """Segment a fold's subjects, training subjects perhaps with a network that was not trained on them."""
     input:
         subjects=PREPROCESSED,
         structures="<results>/preprocess/dseg.tsv",

@@ -1,6 +1,7 @@
-"""Segment a fold's subjects, each with a network that was not trained on it.
+"""Segment a fold's subjects: all with one network, or each with one that was not trained on it.
 
-With the three networks of the cross-fit all subjects are segmented, with a single one the test subjects alone.
+With the three networks of the cross-fit training subjects get maps of a network that has not seen them; the ablation
+segments the test subjects alone.
 """
 
 from collections.abc import Sequence
@@ -23,8 +24,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     fold = folds.select(io.read_json(args.folds), args.fold)
     structures = pd.read_csv(args.structures, sep="\t")
     weights = {path.stem.removeprefix("rdnn_"): path for path in args.weights}
-    alone = next(iter(weights)) if len(weights) == 1 else None
-    models = dict.fromkeys(fold["test"], alone) if alone else crossfit.models_of_subjects(fold)
+    if "all" in weights:
+        models = crossfit.models_of_subjects(fold, cross_fit=len(weights) > 1)
+    else:
+        models = dict.fromkeys(fold["test"], next(iter(weights)))
     opened = {name: io.read_json(path)["opened"] for name, path in zip(weights, args.models, strict=True)}
     crossfit.refuse_seen(models, opened, fold)
     segmenters = {name: segmenter(path, args.options, structures) for name, path in weights.items()}

@@ -1,4 +1,4 @@
-"""Which RDNN segments whom: the two-fold cross-fit of a fold's training subjects."""
+"""Which RDNN segments whom: one for all of a fold's subjects, or a two-fold cross-fit of the training subjects."""
 
 from collections.abc import Mapping
 
@@ -25,27 +25,30 @@ def parts(fold: Fold) -> dict[str, list[str]]:
     return {"all": ordered, **halves, "validation": sorted(fold["validation"])}
 
 
-def models_of_subjects(fold: Fold) -> dict[str, str]:
-    """The model that segments each of a fold's subjects: never one that was trained on that subject.
-
-    A network is near perfect on what it was trained on. Its maps of training subjects would be unlike those that it
-    makes of other subjects, and a network that is trained on such maps would fail on the others.
+def models_of_subjects(fold: Fold, cross_fit: bool) -> dict[str, str]:
+    """The model that segments each of a fold's subjects.
 
     Parameters
     ----------
     fold : dict, of `split.folds`
+    cross_fit : bool
+        Whether training subjects are segmented by a model that has not seen them. A network is near perfect on what it
+        was trained on; where others' maps are met later, as the GAN's never are, that matters.
 
     Returns
     -------
     dict subject -> all, half1 or half2
     """
+    everyone = [*fold["train"], *fold["validation"], *fold["test"]]
+    if not cross_fit:
+        return dict.fromkeys(everyone, "all")
     trained = parts(fold)
     chosen = {subject: other for half, other in CROSS_FIT.items() for subject in trained[half]}
     return chosen | dict.fromkeys([*fold["validation"], *fold["test"]], "all")
 
 
 def refuse_seen(models: Mapping[str, str], opened: Mapping[str, Mapping[str, str]], fold: Fold) -> None:
-    """Refuse to segment a training or test subject with a model that was trained on it.
+    """Refuse a model that was trained on one of its test subjects, or, if it is not that of all, on a training subject.
 
     Validation subjects chose the weights of every model of their fold: theirs are not held back.
 
@@ -60,7 +63,8 @@ def refuse_seen(models: Mapping[str, str], opened: Mapping[str, Mapping[str, str
     InputError
         Naming model, subject and file.
     """
-    for subject in sorted({*fold["train"], *fold["test"]} & set(models)):
+    held_back = {subject for subject in fold["train"] if models.get(subject, "all") != "all"}
+    for subject in sorted({*held_back, *fold["test"]} & set(models)):
         for path in opened[models[subject]]:
             if bids.subject_of(path) == subject:
                 expected = f"expected a model that has not seen {bids.participant(subject)}"

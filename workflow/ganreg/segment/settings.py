@@ -41,10 +41,15 @@ class RdnnTraining(Supervised):
 class Rdnn(RdnnTraining):
     """The segmentation network (RDNN): slices of T1w and T2w, a hidden state along them.
 
-    Its maps condition the PGAN. Trained three times a fold: on all training subjects, and, with half as many steps, on
-    each half of them for the maps of the other.
+    Its maps condition the PGAN. Trained on a fold's training subjects, and, to measure synthetic subjects, on its
+    validation subjects.
     """
 
+    cross_fit: bool = Field(
+        False,
+        description="true: maps of training subjects come from networks that have not seen them; two more are trained "
+        "in each fold, each on half of the training subjects.",
+    )
     ablation: bool = Field(False, description="true: a network without the hidden state is trained, too, and compared.")
 
 
