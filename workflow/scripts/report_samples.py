@@ -16,7 +16,8 @@ CAPTION = (
     "subjects: it has seen neither what samples are made from nor test subjects. nearest_*_ncc: largest correlation "
     "with a training or a test subject; real: of the one group with the other. vector_*: of several samples of one "
     "label map, which differ by their random vectors and noise alone; sd_voxels, of a voxel; sd_structures, of a "
-    "structure's mean; real: between training subjects, voxels where they have the same structure."
+    "structure's mean; real: between training subjects, voxels where they have the same structure. A generator that "
+    "ignores its vector has 0 there and a vector_ms_ssim of 1."
 )
 
 

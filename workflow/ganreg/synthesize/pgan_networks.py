@@ -23,11 +23,9 @@ from ganreg.synthesize.schedule import stage_shapes
 
 # layers of a stage, each with a channel of noise
 LAYERS = 2
-# how much the latent vector changes what a label is, beside what it is without, when training begins
-CHANGE = 0.3
-# of the scales and shifts of channels, likewise
-STYLE = 0.3
-FIRST_NOISE = 0.3
+# when training begins: how much the latent vector changes the numbers of a label, and scales and shifts of channels;
+# and the noise that is added to the output of a convolution, of variance 1
+CHANGE, STYLE, FIRST_NOISE = 0.3, 0.3, 0.3
 
 
 class Embedding(nn.Module):
@@ -54,7 +52,7 @@ class Embedding(nn.Module):
         count = table.shape[1]
         if condition.labels.shape[2:] == shape:
             # one-hot memberships of all labels would be the largest tensor of all
-            first = count * torch.arange(len(table), device=table.device).view(-1, 1, 1, 1)
+            first = count * torch.arange(len(table), device=table.device, dtype=torch.int32).view(-1, 1, 1, 1)
             embedded = functional.embedding(condition.labels[:, 0].int() + first, table.flatten(0, 1))
         else:
             embedded = (condition.memberships(shape, count).flatten(1, 3) @ table).unflatten(1, shape)
