@@ -127,7 +127,7 @@ def statistics(long: pd.DataFrame) -> pd.Series:
     return pd.Series(found)
 
 
-def judged(table: pd.DataFrame) -> pd.DataFrame:
+def compared(table: pd.DataFrame) -> pd.DataFrame:
     """The statistics with the range wanted, and whether the simulated value lies in it; empty without a reference."""
     references = table.drop(columns="simulated")
     low, high = references.min(axis=1) * (1 - TOLERANCE), references.max(axis=1) * (1 + TOLERANCE)
@@ -169,7 +169,7 @@ def main() -> None:
     columns = {name: before[name] for name in REAL if name in before}
     for name, (subjects, table) in sources.items():
         columns[name] = statistics(pd.concat([describe(subject, table) for subject in tqdm(subjects, name)]))
-    table = judged(pd.DataFrame(columns).reindex(index=columns["simulated"].index, columns=["simulated", *REAL]))
+    table = compared(pd.DataFrame(columns).reindex(index=columns["simulated"].index, columns=["simulated", *REAL]))
     print(table.to_string(index=False))
     io.write_table(args.output, table)
 

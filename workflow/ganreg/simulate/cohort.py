@@ -107,7 +107,10 @@ def _deform_head(
 
 
 def _true_fields(head: _Head, field_affine: np.ndarray, pose: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Displacements (3, X, Y, Z), RAS mm, from the posed subject to the template, on the subject's grid, and back."""
+    """Displacements (3, X, Y, Z), RAS mm, from the subject to the template, on the subject's grid, and back.
+
+    `pose` is a world matrix (4, 4): the head's size and its place in the scanner.
+    """
     field_shape = head.forward.shape[1:]
     grid = warp.identity_grid(field_shape)[0].numpy().reshape(3, -1)
 

@@ -88,7 +88,7 @@ Scales = Annotated[list[Scale], Field(min_length=1)]
 class Anatomy(Seeded):
     """Everything that a simulated subject is drawn from."""
 
-    spacing: Literal[1, 2] = Field(1, description="Of the raw T1w images in mm: 1, or 2 to save time.")
+    spacing: Literal[1, 2] = Field(1, description="Of the raw T1w images in mm: 1, or 2 to save time. The head's size comes on top.")
     velocity: Scales = Field(
         [Scale(smoothness_mm=16, sd=1.3), Scale(smoothness_mm=8, sd=1.1), Scale(smoothness_mm=4, sd=1.0)],
         description="Anatomy: a stationary velocity field, the sum of Gaussian random fields of these smoothnesses "
@@ -131,8 +131,8 @@ class Anatomy(Seeded):
 class Cohort(Anatomy):
     """The simulated cohort: random diffeomorphisms of the ICBM-152 averages with CerebrA labels.
 
-    The values were calibrated so that classical methods rank and score on it, T1w to T1w, as they do on real IXI
-    subjects (benchmarks/cohort_calibration.csv).
+    Gray values and volumes vary as those of real subjects do (benchmarks/cohort_variety.csv), and classical methods
+    are compared on it and on real subjects, T1w to T1w (benchmarks/cohort_calibration.csv).
     """
 
     subjects: Annotated[int, Field(ge=4, le=9999)] = Field(15, description="Number of subjects.")
