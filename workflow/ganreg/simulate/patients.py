@@ -12,7 +12,7 @@ import torch
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
-from ganreg.simulate import cohort
+from ganreg.simulate import cohort, scanner
 from ganreg.simulate.settings import PATIENT_MODALITIES, Anatomy, Patients, Rigid
 from ganreg.spatial import warp
 
@@ -118,13 +118,13 @@ def _from_template(image: np.ndarray, affine: np.ndarray, subject: cohort.Subjec
 def _build_head(template: dict[str, np.ndarray], affine: np.ndarray, subject: cohort.Subject) -> _Head:
     """The head around a simulated brain."""
     grid = subject.image_affines["T1w"]
-    voxel = np.linalg.norm(grid[:3, 0])
-    margin = int(np.ceil(LAYERS_MM[-1] / voxel)) + 1
+    voxel = np.linalg.norm(grid[:3, :3], axis=0)
+    margin = int(np.ceil(LAYERS_MM[-1] / voxel.min())) + 1
     mask = np.pad(subject.mask, margin)
-    layer = np.searchsorted(LAYERS_MM, ndimage.distance_transform_edt(~mask) * voxel)
+    layer = np.searchsorted(LAYERS_MM, ndimage.distance_transform_edt(~mask, sampling=voxel))
     tissue = _from_template(template["T1w"], affine, subject)
     tissue = np.pad(tissue / np.percentile(tissue[subject.mask], 99.5), margin)
-    brains = {name: np.pad(subject.images[name] / cohort.INTENSITY_MAXIMUM, margin) for name in ("T1w", "T2w")}
+    brains = {name: np.pad(subject.images[name] / scanner.INTENSITY_MAXIMUM, margin) for name in ("T1w", "T2w")}
     brains["ct"], brains["pet"] = np.interp(tissue, TISSUES, CT_HU), np.interp(tissue, TISSUES, PET_UPTAKE)
     padded = grid @ np.array([[1, 0, 0, -margin], [0, 1, 0, -margin], [0, 0, 1, -margin], [0, 0, 0, 1.0]])
     return _Head(padded, mask, np.pad(subject.labels, margin), layer, brains)
@@ -137,7 +137,7 @@ def _acquire(rng: np.random.Generator, head: _Head, modality: str, offset: np.nd
     # the profile of a slice is as wide as the slice is thick
     width[2] = max(width[2], SPACING[2])
     air = LAYERS[modality][-1]
-    smooth = ndimage.gaussian_filter(values - air, np.array(width) / np.linalg.norm(head.affine[:3, 0]) / FWHM)
+    smooth = ndimage.gaussian_filter(values - air, np.array(width) / np.linalg.norm(head.affine[:3, :3], axis=0) / FWHM)
     seen = _slices(smooth, head.affine, offset, grid) + air
     noise = rng.normal(0, NOISE[modality], (2, *SHAPE))
     seen = np.hypot(seen + noise[0], noise[1]) if modality in ("T1w", "T2w") else seen + noise[0]
