@@ -34,15 +34,15 @@ class KnownDeformation(Block):
 class RegistrationTraining(Supervised):
     """What all registration networks are trained with."""
 
+    steps: Count = Field(200, description="Training steps on real pairs.")
     pretraining: Whole = Field(
-        0,
+        600,
         description="Steps before the others, on T1w and T2w of one training subject under known random deformations "
         "(block `known`). All arms of a fold start from the network that this leaves.",
     )
     known: Weight = Field(
         1, description="Weight of the mean squared error of a known displacement, in voxels, where a step has one."
     )
-
     similarity: Similarity = Field("mind", description=f"{', '.join(similarity.NAMES)}.")
     similarity_weight: Weight = Field(1, description="Weight of the similarity; 0: labels alone.")
     sharpening: Weight = Field(
@@ -54,10 +54,13 @@ class RegistrationTraining(Supervised):
     diffusion: Weight = Field(0.3, description="Weight of the diffusion term (Eq. 5), on the displacement in voxels.")
     bending: Weight = Field(0, description="Weight of the bending energy (Eq. 6), on the displacement in voxels.")
     dice: Weight = Field(
-        0.3, description="Weight of the Dice term of the training subjects' labels; 0: training without labels."
+        2, description="Weight of the Dice term of the training subjects' labels; 0: training without labels."
     )
-    dice_structures: Count = Field(8, description="Structures that the Dice term draws at each step.")
+    dice_structures: Count | None = Field(
+        None, description="Structures that the Dice term draws at each step; null: all."
+    )
     flip: bool = Field(True, description="Half of the training pairs left to right, structures swapped.")
+    validate_every: Count = Field(50, description="Steps between validations; the best weights are kept.")
 
     @property
     def evaluations(self) -> int:
@@ -116,7 +119,10 @@ class Unrolled(VelocityTraining):
     halvings: Whole = Field(
         0, description="How often the images are halved before the network reads them: 1 is fast on grids of 1 mm."
     )
-    validate_every: Count = Field(50, description="Steps between validations; the best weights are kept.")
+    steps: Count = Field(150, description="Training steps on real pairs.")
+    pretraining: Whole = Field(0, description="As for the U-Net.")
+    dice: Weight = Field(0.3, description="Weight of the Dice term of the training subjects' labels.")
+    dice_structures: Count | None = Field(8, description="Structures that the Dice term draws at each step; null: all.")
     precision: Precision = Field("float32", description="With bfloat16 the validation loss ended 1 % higher.")
 
     @property
