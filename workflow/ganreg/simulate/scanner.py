@@ -84,8 +84,9 @@ def show(
     offsets = scanner.offsets + rng.normal(0, settings.structure_sd, len(scanner.offsets))
     added = offsets[labels] * mask
     chosen = np.isin(labels, uniform.labels)
-    means = np.bincount(labels[chosen], scaled[chosen]) / np.maximum(np.bincount(labels[chosen]), 1)
-    added[chosen] += uniform.share * (means[labels[chosen]] - scaled[chosen])
+    own, values = labels[chosen], scaled[chosen]
+    means = np.bincount(own, values) / np.maximum(np.bincount(own), 1)
+    added[chosen] += uniform.share * (means[own] - values)
     return scaled + ndimage.gaussian_filter(added, BOUNDARY_MM / voxel)
 
 
