@@ -177,6 +177,9 @@ def test_deviations_between_subjects_of_known_shifts_and_noise():
     # a structure that one subject lacks has no deviation, and voxels of two structures are not compared
     lacking = [subjects[0], {**subjects[0], "labels": np.where(labels == 2, 1, labels)}]
     assert np.isnan(latent.structure_means(lacking[1], 4)[:, 1]).all()
+    assert np.isfinite(latent.structure_deviation(lacking, 4))
+    nothing = {**subjects[0], "labels": np.zeros_like(labels)}
+    assert np.isnan(latent.structure_deviation([nothing, nothing], 4))
     other = lacking[1]["images"].copy()
     other[:, labels == 2] += 100
     assert latent.voxel_deviation([lacking[0], {**lacking[1], "images": other}]) == 0

@@ -25,9 +25,13 @@ def structure_means(subject: Subject, structures: int) -> np.ndarray:
 
 
 def structure_deviation(subjects: Sequence[Subject], structures: int) -> float:
-    """Standard deviation between subjects of a structure's mean: root mean square over structures and modalities."""
+    """Standard deviation between subjects of a structure's mean.
+
+    Root mean square over modalities and the structures that all subjects have; NaN where there are none.
+    """
     means = np.stack([structure_means(subject, structures) for subject in subjects])
-    return float(np.sqrt(np.nanmean(means[:, :, ~np.isnan(means).any(axis=(0, 1))].var(axis=0, ddof=1))))
+    common = means[:, :, ~np.isnan(means).any(axis=(0, 1))]
+    return float(np.sqrt(common.var(axis=0, ddof=1).mean())) if common.size else float("nan")
 
 
 def voxel_deviation(subjects: Sequence[Subject]) -> float:
