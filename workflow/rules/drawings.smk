@@ -166,6 +166,7 @@ if "pgan" in KINDS:
                 "subjects": PREPROCESSED,
                 "folds": "<results>/split/folds.json",
                 "samples": "<results>/synthesize/fold1/pgan",
+                "vectors": "<results>/synthesize/fold1/pgan_z",
             },
             {"plot": PLOT, "modalities": TASK_MODALITIES, "fold": 1},
             "torch",

@@ -5,7 +5,6 @@ from ganreg.register.recipe import Recipe
 from ganreg.register.settings import Dropout, RegistrationTraining
 from ganreg.report.settings import Style
 from ganreg.segment.settings import RdnnTraining
-from ganreg.settings import Trained
 from ganreg.simulate.settings import PATIENT_MODALITIES, Anatomy, Degradation
 from ganreg.split.settings import Folds
 from ganreg.synthesize.settings import DaganSampling, DaganTraining, PganTraining
@@ -142,11 +141,7 @@ def architecture_of(block, *trained):
 # what Fig. 6, 7 and 9 are drawn from
 UNET_MODEL = architecture_of(CONFIG.block("unet"), RegistrationTraining)
 RDNN_MODEL = {name: getattr(CONFIG.rdnn, name) for name in ("features", "slices")}
-PGAN_MODEL = {
-    name: value
-    for name, value in architecture_of(CONFIG.pgan, Trained).items()
-    if name not in ("learning_rate", "reconstruction", "augmentation", "log_every", "samples", "checkpointing")
-}
+PGAN_MODEL = {name: getattr(CONFIG.pgan, name) for name in ("stages", "latent", "embedding")}
 # Fig. 1 and 10 show the paper's method where it runs; Fig. 10 SyN with cross-correlation, as the paper has it, and with
 # mutual information, or else the SyN there is; Fig. 11 the paper's method and DAGAN.
 RIVALS = ["unet_dagan", "unet_proposed"]

@@ -10,7 +10,7 @@ from ganreg.report import architecture
 from ganreg.report.settings import Style
 from ganreg.report.trace import trace
 from ganreg.settings import Block
-from ganreg.synthesize.pgan_networks import Condition
+from ganreg.synthesize.pgan_condition import Condition
 from ganreg.synthesize.pgan_training import Adversaries
 from ganreg.synthesize.settings import PganTraining
 

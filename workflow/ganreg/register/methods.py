@@ -140,7 +140,7 @@ INSTANCE = Tool("instance", "ganreg.register.instance", Instance, "torch", gpu=T
 TOOLS = [INITIAL, SYN, NIFTYREG, GREEDY, CONVEXADAM, INSTANCE]
 
 # the paper's network carries the arms
-UNET = Network("unet", "unet", "U-Net", "the paper's registration U-Net, two images in, one evaluation", Unet(), True)
+UNET = Network("unet", "unet", "U-Net", "the registration U-Net of the paper's Fig. 9", Unet(), True)
 UNROLLED = Network("unrolled", "unrolled", "Unrolled", "ours: a learned optimizer of several passes", Unrolled(), True)
 NETWORKS = [
     Network("voxelmorph1", "voxelmorph", "VoxelMorph-1", "VoxelMorph-1, 274,387 parameters", Voxelmorph()),
@@ -180,7 +180,7 @@ ARMS = [
     Arm(
         "proposed",
         "proposed",
-        "samples of the PGAN, and classic augmentation of both: the paper's method",
+        "samples of the PGAN, and classic augmentation of both",
         samples="pgan",
         classic=True,
         post_processing=True,
