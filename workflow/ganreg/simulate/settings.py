@@ -88,7 +88,9 @@ Scales = Annotated[list[Scale], Field(min_length=1)]
 class Anatomy(Seeded):
     """Everything that a simulated subject is drawn from."""
 
-    spacing: Literal[1, 2] = Field(1, description="Of the raw T1w images in mm: 1, or 2 to save time. The head's size comes on top.")
+    spacing: Literal[1, 2] = Field(
+        1, description="Of the raw T1w images in mm: 1, or 2 to save time. The head's size comes on top."
+    )
     velocity: Scales = Field(
         [Scale(smoothness_mm=16, sd=1.3), Scale(smoothness_mm=8, sd=1.1), Scale(smoothness_mm=4, sd=1.0)],
         description="Anatomy: a stationary velocity field, the sum of Gaussian random fields of these smoothnesses "
