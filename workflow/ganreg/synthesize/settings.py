@@ -78,7 +78,7 @@ class PganTraining(Trained):
     divergence: Weight = Field(
         0.3, description="Weight of the divergence of the vectors that are found in real images from random ones."
     )
-    mode_seeking: Weight = Field(0.6, description="Weight of the term that keeps images from different vectors apart.")
+    mode_seeking: Weight = Field(0.3, description="Weight of the term that keeps images from different vectors apart.")
     augmentation: RealTime = Field(RealTime(), description="What the discriminator sees, real and generated alike.")
     log_every: Count = Field(50, description="Steps between lines of the history and checkpoints.")
     checkpointing: bool = Field(False, description="true: less memory, a third more time; for grids of 1 mm.")
