@@ -92,7 +92,7 @@ class Anatomy(Seeded):
         1, description="Of the raw T1w images in mm: 1, or 2 to save time. The head's size comes on top."
     )
     velocity: Scales = Field(
-        [Scale(smoothness_mm=16, sd=1.3), Scale(smoothness_mm=8, sd=1.1), Scale(smoothness_mm=4, sd=1.0)],
+        [Scale(smoothness_mm=16, sd=1.55), Scale(smoothness_mm=8, sd=1.3), Scale(smoothness_mm=4, sd=1.15)],
         description="Anatomy: a stationary velocity field, the sum of Gaussian random fields of these smoothnesses "
         "and standard deviations in mm.",
     )
@@ -110,12 +110,12 @@ class Anatomy(Seeded):
     )
     size: Size = Field(Size(), description="The head's size. It is a matter of voxel sizes: no voxel is resampled.")
     parcellation: Scales = Field(
-        [Scale(smoothness_mm=4, sd=0.6)],
+        [Scale(smoothness_mm=4, sd=0.9)],
         description="Boundaries between parcels that the gray values do not show, in mm.",
     )
     uniform: Uniform = Field(Uniform(), description="Deep structures, more uniform than the template shows them.")
     texture: Scales = Field(
-        [Scale(smoothness_mm=2.5, sd=0.04)],
+        [Scale(smoothness_mm=2.5, sd=0.05)],
         description="Anatomy without counterpart in another subject: Gaussian random fields added to T1w and taken "
         "from T2w, as a fraction of the white matter's value.",
     )
