@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ganreg import configuration
-from ganreg.configuration import loading, sets, validation, writing
+from ganreg.configuration import loading, validation, writing
 from ganreg.errors import InputError
 from ganreg.register import methods
 from ganreg.register.settings import Unet
@@ -257,11 +257,6 @@ def test_canonical_strings_ignore_order_and_nothing_else():
     assert canonical({"a": True, "b": False}) != canonical({"a": False, "b": True})
     # a value that a user repeats is the default
     assert canonical(Unet(diffusion=0.3, bending=0)) == canonical(Unet())
-
-
-def test_both_grids_cover_the_same_box():
-    found = sets.grids(configuration.load({"preprocess": {"spacing": 3, "shape": [64, 64, 64]}}))
-    assert (found.evaluation.shape, found.evaluation.spacing) == ([96, 96, 96], 2)
 
 
 RIRE = {"dataset": "bids", "bids": {"name": "RIRE", "root": "data/rire", "labels": None, "partial": True}}

@@ -131,7 +131,7 @@ def test_training_sizes_are_drawn_with_what_the_augmentation_adds(root, tmp_path
         own[["training_subjects", "gain"]].to_numpy(), abs=1e-5
     )
     assert bars(right.containers[0]) == pytest.approx(own[["gain_low", "gain_high"]].to_numpy(), abs=1e-5)
-    assert figures.texts(left.get_legend()) == ["U-Net", "U-Net + PGAN + classic"]
+    assert figures.texts(left.get_legend()) == ["U-Net", "U-Net + proposed"]
 
 
 def test_segmentation_is_drawn_with_what_lacking_recurrence_costs(root, tmp_path, drawn):

@@ -166,18 +166,6 @@ def test_untrained_network_with_prior_starts_from_it(cohort, tmp_path):
     assert (found == truth)[truth > 0].mean() > 0.85
 
 
-def test_in_the_cross_fit_no_training_subject_is_segmented_by_a_model_that_saw_it():
-    parts, models = crossfit.parts(FOLD), crossfit.models_of_subjects(FOLD, cross_fit=True)
-    halves = {"half1": ["a", "b", "c"], "half2": ["d", "e"]}
-    assert parts == {"all": ["a", "b", "c", "d", "e"], **halves, "validation": ["v"]}
-    assert set(models) == {*FOLD["train"], *FOLD["validation"], *FOLD["test"]}
-    for subject in FOLD["train"]:
-        assert models[subject] != "all"
-        assert subject not in parts[models[subject]]
-    assert {models[subject] for subject in ("v", "t", "u")} == {"all"}
-    assert crossfit.models_of_subjects(FOLD, cross_fit=False) == dict.fromkeys(models, "all")
-
-
 def test_the_network_that_measures_samples_opens_validation_subjects_alone(cohort, tmp_path):
     _, opened = training.train("toy", changed("validation"), FOLD, STRUCTURES, cohort, tmp_path / "rdnn.pt", "code")
     assert {bids.subject_of(path) for path in opened} == {"v"}

@@ -65,3 +65,8 @@ def test_labels_may_lie_elsewhere_than_the_images(patients):
     content = {"external": {"dataset": "bids", "bids": bids}}
     found = sets.external_set(configuration.load(content), "root", table)
     assert found.file("3", "labels") == f"{patients}/labels3.nii.gz"
+
+
+def test_both_grids_cover_the_same_box():
+    found = sets.grids(configuration.load({"preprocess": {"spacing": 3, "shape": [64, 64, 64]}}))
+    assert (found.evaluation.shape, found.evaluation.spacing) == ([96, 96, 96], 2)

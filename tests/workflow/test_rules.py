@@ -49,7 +49,8 @@ class Read:
         """(threads, options) of a job of each method; options None where a rule has none."""
         for method in self.methods:
             values = {"set": "", "fold": "1", "method": method, "part": "all", "ablation": "", "subject": "01"}
-            wildcards = Wildcards(fromdict={**values, "batch": "1", "modality": "T1w"})
+            values |= {"batch": "1", "modality": "T1w", "network": "unet"}
+            wildcards = Wildcards(fromdict=values)
             options = self.params.get("options")
             options = options(wildcards) if callable(options) else options
             threads = self._threads.evaluate(wildcards) if self._threads.is_evaluable() else self._threads

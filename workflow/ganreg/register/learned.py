@@ -188,6 +188,8 @@ def train(
     if start:
         load_weights(model, start)
         inputs[str(start)] = io.sha256(start)
+        rates = {name: settings.fine_tuning * getattr(settings, name) for name in ("learning_rate", "muon_rate")}
+        settings = settings.model_copy(update=rates)
     count = int((structures["name"] != labels.REST).sum())
     loss_of, score_of = loss_function(settings, count), score_function(count)
     title = f"{name} fold {fold['fold']}"

@@ -34,11 +34,14 @@ class KnownDeformation(Block):
 class RegistrationTraining(Supervised):
     """What all registration networks are trained with."""
 
-    steps: Count = Field(200, description="Training steps on real pairs.")
+    steps: Count = Field(150, description="Training steps on real pairs.")
     pretraining: Whole = Field(
-        600,
+        500,
         description="Steps before the others, on T1w and T2w of one training subject under known random deformations "
         "(block `known`). All arms of a fold start from the network that this leaves.",
+    )
+    fine_tuning: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.2, description="Share of the rates that steps after the pre-training take: more undoes what it taught."
     )
     known: Weight = Field(
         1, description="Weight of the mean squared error of a known displacement, in voxels, where a step has one."
@@ -119,7 +122,6 @@ class Unrolled(VelocityTraining):
     halvings: Whole = Field(
         0, description="How often the images are halved before the network reads them: 1 is fast on grids of 1 mm."
     )
-    steps: Count = Field(150, description="Training steps on real pairs.")
     pretraining: Whole = Field(0, description="As for the U-Net.")
     dice: Weight = Field(0.3, description="Weight of the Dice term of the training subjects' labels.")
     dice_structures: Count | None = Field(8, description="Structures that the Dice term draws at each step; null: all.")

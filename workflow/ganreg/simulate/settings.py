@@ -43,7 +43,7 @@ class Uniform(Block):
         [5, 11, 19, 21, 26, 27, 29, 37, 39, 40, 41, 48, 49, 56, 62, 70, 72, 77, 78, 80, 88, 90, 91, 92, 99, 100],
         description="Labels of the template.",
     )
-    share: Share = Field(0.5, description="Share of the way to the mean.")
+    share: Share = Field(0.65, description="Share of the way to the mean.")
 
 
 class Size(Block):
@@ -110,12 +110,12 @@ class Anatomy(Seeded):
     )
     size: Size = Field(Size(), description="The head's size. It is a matter of voxel sizes: no voxel is resampled.")
     parcellation: Scales = Field(
-        [Scale(smoothness_mm=4, sd=0.9)],
+        [Scale(smoothness_mm=4, sd=0.75)],
         description="Boundaries between parcels that the gray values do not show, in mm.",
     )
     uniform: Uniform = Field(Uniform(), description="Deep structures, more uniform than the template shows them.")
     texture: Scales = Field(
-        [Scale(smoothness_mm=2.5, sd=0.05)],
+        [Scale(smoothness_mm=2.5, sd=0.04)],
         description="Anatomy without counterpart in another subject: Gaussian random fields added to T1w and taken "
         "from T2w, as a fraction of the white matter's value.",
     )
