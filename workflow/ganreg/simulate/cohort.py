@@ -60,7 +60,7 @@ def _rigid(rng: np.random.Generator, center: np.ndarray, limits: Rigid) -> np.nd
 
 def _scaling(rng: np.random.Generator, center: np.ndarray, size: Size) -> np.ndarray:
     """Random world matrix (4, 4) that scales along the axes, about a center."""
-    factors = np.exp(rng.normal(0, size.sd) + rng.normal(0, size.axis_sd, 3))
+    factors = np.exp(rng.normal(size.mean, size.sd) + rng.normal(0, size.axis_sd, 3))
     matrix = np.diag([*factors, 1.0])
     matrix[:3, 3] = center - factors * center
     return matrix

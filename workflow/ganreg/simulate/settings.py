@@ -49,8 +49,9 @@ class Uniform(Block):
 class Size(Block):
     """Random size of the head: factors whose logarithms are normal."""
 
-    sd: Weight = Field(0.025, description="Standard deviation of the logarithm of the factor along all axes.")
-    axis_sd: Weight = Field(0.012, description="The same of a factor of each axis.")
+    mean: float = Field(0, description="Mean of the logarithm of the factor along all axes; below 0 heads are smaller.")
+    sd: Weight = Field(0.025, description="Its standard deviation.")
+    axis_sd: Weight = Field(0.012, description="Standard deviation of the logarithm of a factor of each axis.")
 
 
 class Contrast(Block):
@@ -108,7 +109,9 @@ class Anatomy(Seeded):
         description="Parts that are larger or smaller than the template's, added to the velocity: the lateral and the "
         "third ventricles together, and the third by itself.",
     )
-    size: Size = Field(Size(), description="The head's size. It is a matter of voxel sizes: no voxel is resampled.")
+    size: Size = Field(
+        Size(mean=-0.06), description="The head's size. It is a matter of voxel sizes: no voxel is resampled."
+    )
     parcellation: Scales = Field(
         [Scale(smoothness_mm=4, sd=0.75)],
         description="Boundaries between parcels that the gray values do not show, in mm.",
