@@ -32,7 +32,11 @@ def project(finished, tmp_path):
 CHANGED_LOGIC = {
     "ganreg/tools/ants.py": ("SEED = 1", "SEED = 2", AFTER_SYN),
     # the cohort is made by warping, preprocessing and the template are not
-    "ganreg/spatial/warp.py": ("MOST_PARTS = 8", "MOST_PARTS = 4", AFTER_COHORT | MADE_EXTERNAL | EXTERNAL),
+    "ganreg/spatial/warp.py": (
+        "MOST_PARTS = 8",
+        "MOST_PARTS = 4",
+        AFTER_COHORT | MADE_EXTERNAL | EXTERNAL | {"plot_unet"},
+    ),
     "ganreg/spatial/deform.py": (
         'order=3, mode="constant"',
         'order=2, mode="constant"',
