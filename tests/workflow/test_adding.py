@@ -134,7 +134,7 @@ def test_an_arm_of_the_networks_takes_one_file(project):
     target = f"{RESULTS}/models/fold1/unet_warped_classic.json"
     project.run(overlay, target)
     text = (project.folder / target).read_text()
-    assert json.loads(text)["options"]["augmentation"] is not None
+    assert json.loads(text)["options"]["recipe"]["augmentation"] is not None
     assert "synthesize/fold1/warped" in text
 
 

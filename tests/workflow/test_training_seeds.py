@@ -26,12 +26,13 @@ def test_a_further_seed_trains_and_registers_networks_and_nothing_else(project):
     assert not any("s" in wildcards.get("fold", "") for _, wildcards in one)
     more = [(rule, wildcards) for rule, wildcards in two if (rule, wildcards) not in one]
     assert all(re.fullmatch(r"[12](n2)?s2", wildcards["fold"]) for _, wildcards in more)
-    networks = {f"{verb}_{network}" for verb in ("train", "register") for network in ("unet", "voxelmorph")}
+    networks = {f"{verb}_{network}" for verb in ("train", "register") for network in ("unet", "unrolled", "voxelmorph")}
+    networks.add("pretrain_unet")
     # the other sets of subjects are registered by each seed, too
     assert {rule for rule, _ in more} == networks | {"robustness/register_unet", "external/register_unet"}
     for method in ("unet_none", "unet_proposed"):
         trained = {
-            wildcards["fold"] for rule, wildcards in more if (rule, wildcards["method"]) == ("train_unet", method)
+            wildcards["fold"] for rule, wildcards in more if (rule, wildcards.get("method")) == ("train_unet", method)
         }
         assert trained == {"1s2", "2s2", "1n2s2", "2n2s2"}
 

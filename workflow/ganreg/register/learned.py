@@ -28,12 +28,31 @@ from ganreg.volumes import labels, overlap
 from ganreg.volumes.subjects import Subjects
 
 
+def _terms_of_images_and_labels(
+    settings: RegistrationTraining, batch: dict[str, Any], displacement: torch.Tensor, structures: torch.Tensor
+) -> torch.Tensor:
+    """Similarity + diffusion + bending energy + Dice of some structures, in the box of the fixed brain."""
+    # a third of the grid and more is background
+    box = brain_box(batch["mask"], mind.REACH)
+    cropped, origin = displacement[(..., *box)], [part.start for part in box]
+    loss = settings.diffusion * losses.diffusion(displacement)
+    if settings.similarity_weight:
+        fixed, moving = (sharpened(batch[name], settings.sharpening) for name in ("fixed", "moving"))
+        warped = warp.warp(moving, cropped, origin=origin)
+        term = similarity.TERMS[settings.similarity](fixed[(..., *box)], batch["mask"][(..., *box)])
+        loss = loss + settings.similarity_weight * term(warped)
+    if settings.bending:
+        loss = loss + settings.bending * losses.bending_energy(displacement)
+    if settings.dice:
+        maps = batch["moving_labels"], batch["fixed_labels"][(..., *box)]
+        loss = loss + settings.dice * losses.warped_dice_loss(*maps, cropped, origin, structures)
+    return loss
+
+
 def loss_function(settings: RegistrationTraining, count: int) -> training.LossOf:
     """The loss of a batch (Eq. 4 and 7): similarity + diffusion + bending energy + Dice of warped labels.
 
     Where the displacement of a pair is known, its mean squared error is added, or, without labels, is all there is.
-
-    Images and labels are compared in the box of the fixed brain: a third of the grid and more is background.
 
     Parameters
     ----------
@@ -52,31 +71,12 @@ def loss_function(settings: RegistrationTraining, count: int) -> training.LossOf
         loss = displacement.new_zeros(())
         with torch.autocast(displacement.device.type, enabled=False):
             if "displacement" in batch:
-                loss = loss + settings.known * losses.displacement_error(
-                    displacement, batch["displacement"], batch["mask"]
-                )
+                error = losses.displacement_error(displacement, batch["displacement"], batch["mask"])
+                loss = loss + settings.known * error
             if "fixed_labels" in batch:
-                loss = loss + unsupervised_and_labels(model, batch, displacement)
+                drawn = torch.randperm(count)[: settings.dice_structures] if model.training else torch.arange(count)
+                loss = loss + _terms_of_images_and_labels(settings, batch, displacement, 1 + drawn)
         return loss, displacement
-
-    def unsupervised_and_labels(
-        model: torch.nn.Module, batch: dict[str, Any], displacement: torch.Tensor
-    ) -> torch.Tensor:
-        box = brain_box(batch["mask"], mind.REACH)
-        cropped, origin = displacement[(..., *box)], [part.start for part in box]
-        loss = settings.diffusion * losses.diffusion(displacement)
-        if settings.similarity_weight:
-            fixed, moving = (sharpened(batch[name], settings.sharpening) for name in ("fixed", "moving"))
-            warped = warp.warp(moving, cropped, origin=origin)
-            term = similarity.TERMS[settings.similarity](fixed[(..., *box)], batch["mask"][(..., *box)])
-            loss = loss + settings.similarity_weight * term(warped)
-        if settings.bending:
-            loss = loss + settings.bending * losses.bending_energy(displacement)
-        if settings.dice:
-            drawn = torch.randperm(count)[: settings.dice_structures] if model.training else torch.arange(count)
-            maps = batch["moving_labels"], batch["fixed_labels"][(..., *box)]
-            loss = loss + settings.dice * losses.warped_dice_loss(*maps, cropped, origin, 1 + drawn)
-        return loss
 
     return loss_of
 
