@@ -1,4 +1,4 @@
-"""Keep the tables of a run of the default configuration, and write the documentation's page of results from them.
+"""Keep the tables of a run, and write the documentation's page of results from them.
 
     .venv/bin/python benchmarks/store_results.py results
 
@@ -26,9 +26,9 @@ SHOWN = {
     "external": ("The second data set", "The networks applied as they are to subjects of another kind."),
     "uncertainty": ("Uncertainty", "Whether Monte-Carlo dropout tells where a registration is wrong."),
 }
-INTRODUCTION = """# Results of the default run
+INTRODUCTION = """# Results of a run
 
-Written by `benchmarks/store_results.py` from the tables of a run; nothing here is typed. The run: `make run`, {date},
+Written by `benchmarks/store_results.py` from the tables of a run; nothing here is typed. The run: {command}, {date},
 {machine}. Subjects are **simulated**: the numbers say how methods compare on them, not how they do on patients. What
 the numbers mean is said in [README](../README.md); other measurements are in [measurements.md](measurements.md).
 """
@@ -37,6 +37,7 @@ the numbers mean is said in [README](../README.md); other measurements are in [m
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("results", type=Path, help="results folder of a finished run")
+    parser.add_argument("--command", default="`make run`", help="what was run, as the page says it")
     args = parser.parse_args()
     record = args.results / "provenance.json"
     if not record.is_file():
@@ -45,7 +46,7 @@ def main() -> None:
     reference = ROOT / "benchmarks" / "reference"
     date, hardware = datetime.date.fromtimestamp(record.stat().st_mtime), run["hardware"]
     machine = f"{hardware['cores']} cores ({hardware['processor']})"
-    parts = [INTRODUCTION.format(date=date, machine=machine)]
+    parts = [INTRODUCTION.format(command=args.command, date=date, machine=machine)]
     for name, (heading, sentence) in SHOWN.items():
         table = args.results / "tables" / f"{name}.md"
         if table.is_file():
