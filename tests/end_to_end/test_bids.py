@@ -25,7 +25,7 @@ def overlay(ixi, **more):
         "evaluation": {"spacing": 4},
         "split": {"folds": 2, "validation_subjects": 1},
         "registration": {"methods": ["initial", "syn_mi", "unet_none"], "reference_method": "unet_none"},
-        "unet": {"steps": 20, "validate_every": 10},
+        "unet": {"pretraining": 4, "steps": 20, "validate_every": 10},
     }
 
 

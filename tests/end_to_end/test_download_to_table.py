@@ -36,7 +36,7 @@ OVERLAY = {
     "split": {"folds": 2, "validation_subjects": 1},
     "registration": {"methods": ["initial", "syn_mi", "unet_none"], "reference_method": "unet_none"},
     "syn_mi": {"iterations": [10, 5, 2]},
-    "unet": {"steps": 10, "validate_every": 5},
+    "unet": {"pretraining": 4, "steps": 10, "validate_every": 5},
 }
 
 

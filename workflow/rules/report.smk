@@ -38,7 +38,7 @@ rule report_networks:
     conda:
         "../../envs/report.yaml"
     params:
-        options=canonical({"methods": TRAINED}),
+        options=canonical({"dataset": MAIN.name, "methods": TRAINED}),
         code=code("report_networks", "report"),
     shell:
         """

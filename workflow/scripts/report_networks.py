@@ -17,8 +17,9 @@ PASSES = "The same weights with fewer passes, in one direction, without the pair
 
 
 class Options(Block):
-    """Which networks, in which order."""
+    """Whose subjects, and which networks, in which order."""
 
+    dataset: str
     methods: list[str]
 
 
@@ -35,6 +36,7 @@ def main(argv: list[str] | None = None) -> None:
         "passes": (network_tables.passes_table(measured), PASSES),
     }
     for name, (table, caption) in contents.items():
+        table.insert(0, "dataset", args.options.dataset)
         io.write_table(args.output / f"{name}.csv", table)
         io.write_text(args.output / f"{name}.md", markdown.to_markdown(table, caption))
 
