@@ -106,7 +106,7 @@ def test_the_record_of_the_run_says_what_made_it(finished):
     assert record["config"]["pathvars"]["results"] == "results/smoke"
     assert record["config"]["unet"]["steps"] == yaml.safe_load((finished / SMOKE).read_text())["unet"]["steps"]
     assert record["seeds"]["cohort.seed"] == 1
-    assert record["seconds"]["train_rdnn"]["jobs"] == 6
+    assert record["seconds"]["train_rdnn"]["jobs"] == 4
     # the label table; images, labels and mask of 6 subjects, and of 4 of the second data set
     assert len(record["data"]) == 1 + 6 * 4 + 4 * 6
     for path, digest in record["data"].items():
