@@ -87,5 +87,5 @@ def test_a_network_without_labels_is_ranked_on_silver_ones():
 
 
 def test_what_cannot_be_had_is_named(root):
-    assert "XCAT" in (root / "presets" / "paper.yaml").read_text()
-    assert "XCAT" in (root / "docs" / "differences.md").read_text()
+    assert "XCAT" in (root / "presets" / "paper.yaml").read_text(encoding="utf-8")
+    assert "XCAT" in (root / "docs" / "differences.md").read_text(encoding="utf-8")
