@@ -51,7 +51,7 @@ def main() -> None:
         table = args.results / "tables" / f"{name}.md"
         if table.is_file():
             shutil.copyfile(table.with_suffix(".csv"), reference / f"{name}.csv")
-            parts.append(f"## {heading}\n\n{sentence}\n\n{table.read_text(encoding="utf-8")}")
+            parts.append(f"## {heading}\n\n{sentence}\n\n{table.read_text(encoding='utf-8')}")
     io.write_text(ROOT / "docs" / "results.md", "\n".join(parts))
 
 

@@ -137,7 +137,7 @@ class Cohort(Anatomy):
     """The simulated cohort: random diffeomorphisms of the ICBM-152 averages with CerebrA labels.
 
     Gray values and volumes vary as those of real subjects do (benchmarks/cohort_variety.csv), and classical methods
-    are compared on it and on real subjects (benchmarks/cohort_calibration.csv), which are harder to register.
+    are compared on it and on real subjects (benchmarks/cohort_calibration.csv).
     """
 
     subjects: Annotated[int, Field(ge=4, le=9999)] = Field(15, description="Number of subjects.")
