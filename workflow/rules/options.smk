@@ -77,6 +77,22 @@ LABEL_MAPS = ["<results>/segment/fold{fold}"] if CONFIG.pgan.labels == "rdnn" el
 LABEL_MAPS_MANIFEST = [f"{path}.json" for path in LABEL_MAPS]
 
 
+def start_of(ends):
+    """Input function: what a network's arms start from, or with `.json` its manifest; an empty list where nothing."""
+
+    def path(wildcards):
+        network = methods.METHODS[wildcards.method].network.id
+        starts = CONFIG.block(network).pretraining
+        return f"<results>/models/fold{wildcards.fold}/{network}_pretrained{ends}" if starts else []
+
+    return path
+
+
+def origins_of(wildcards):
+    """Manifests of an arm's synthetic subjects and of what it starts from."""
+    return [path for of in (samples_of(".json"), start_of(".json")) if (path := of(wildcards))]
+
+
 def seeded(settings, fold):
     """Settings of a network, a further training seed of a fold (1s2) with a further number."""
     further = int(fold.partition("s")[2] or 1) - 1

@@ -1,22 +1,6 @@
 # Each method turns the pairs of a set's folds into transform files.
 
 
-def start_of(ends):
-    """Input function: what a network's arms start from, or with `.json` its manifest; an empty list where nothing."""
-
-    def path(wildcards):
-        network = methods.METHODS[wildcards.method].network.id
-        starts = CONFIG.block(network).pretraining
-        return f"<results>/models/fold{wildcards.fold}/{network}_pretrained{ends}" if starts else []
-
-    return path
-
-
-def origins_of(wildcards):
-    """Manifests of an arm's synthetic subjects and of what it starts from."""
-    return [path for of in (samples_of(".json"), start_of(".json")) if (path := of(wildcards))]
-
-
 for tool in methods.TOOLS:
 
     rule:
