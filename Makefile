@@ -39,7 +39,8 @@ demo: setup
 	@$(BIN)/snakemake $(SMOKE) --cores $(CORES) --quiet rules
 	@$(BIN)/python workflow/scripts/print_headline.py --results results/smoke
 
-reproduce: setup benchmarks/reference/table1.csv
+reproduce: setup
+	@test -f benchmarks/reference/table1.csv || { echo "error: benchmarks/reference: expected the tables of a run to compare with, found none (benchmarks/store_results.py keeps them)" >&2; exit 1; }
 	@$(BIN)/snakemake --cores $(CORES) --quiet rules --config pathvars='{"results": "results/reproduced"}'
 	@$(BIN)/python workflow/scripts/compare_tables.py --results results/reproduced --reference benchmarks/reference
 

@@ -44,6 +44,7 @@ def main() -> None:
         raise InputError(f"{record}: expected the record of a finished run, found none")
     run = json.loads(record.read_text())
     reference = ROOT / "benchmarks" / "reference"
+    reference.mkdir(exist_ok=True)
     date, hardware = datetime.date.fromtimestamp(record.stat().st_mtime), run["hardware"]
     machine = f"{hardware['cores']} cores ({hardware['processor']})"
     parts = [INTRODUCTION.format(command=args.command, date=date, machine=machine)]
