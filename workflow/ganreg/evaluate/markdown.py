@@ -10,6 +10,8 @@ def as_text(table: pd.DataFrame) -> pd.DataFrame:
     for column in shown.select_dtypes("float"):
         # z: no minus before a zero
         shown[column] = ["" if np.isnan(value) else f"{value:z.3f}" for value in table[column]]
+    for column in shown.select_dtypes("Int64"):
+        shown[column] = shown[column].astype("string").fillna("")
     if "p_holm" in table:
         shown.loc[table["p_holm"] < 0.001, "p_holm"] = "<0.001"
     return shown
