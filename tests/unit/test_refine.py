@@ -1,9 +1,13 @@
 """Refinement at test time: it finds what the network has left, and does not move what is right."""
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as functional
 
+from ganreg import io
+from ganreg.errors import InputError
+from ganreg.register import instance
 from ganreg.register.filters import sharpened
 from ganreg.register.refine import refine
 from ganreg.register.settings import Refinement, Unet
@@ -62,3 +66,10 @@ def test_a_rough_start_is_not_smoothed_away():
     settings = SETTINGS.model_copy(update={"mutual_information": 0, "diffusion": 10.0})
     velocity = refine(start, MODEL.displacement, flat, flat, settings)
     assert (velocity - start)[..., 4:-4, 4:-4, 4:-4].abs().mean() < 0.05
+
+
+def test_an_odd_grid_is_one_line(tmp_path):
+    path = tmp_path / "odd.nii.gz"
+    io.save(path, np.random.default_rng(0).random((16, 15, 16)), np.eye(4))
+    with pytest.raises(InputError, match=r"odd\.nii\.gz: expected a grid of even sides, found 16x15x16"):
+        instance.register(path, path, tmp_path / "out.nii.gz", instance.Instance())

@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 
 from ganreg import io
 from ganreg.errors import InputError
-from ganreg.register import learned, networks
+from ganreg.register import instance, learned, networks
 from ganreg.register.settings import Unet, Unrolled, VelocityTraining, Voxelmorph
 from ganreg.spatial import transform_file, warp
 from ganreg.spatial.points import displacement_on
@@ -23,9 +23,10 @@ SHIFT_VOXELS = np.array([2.0, -1.0, 1.5])
 SYN = ants_syn.Syn(metric="meansquares", sampling=32, iterations=[100, 100, 50], gradient_step=0.25)
 NIFTYREG = niftyreg.Niftyreg(similarity="ssd", levels=2)
 GREEDY = greedy.Greedy(iterations=[200, 50], flow_sigma=3, total_sigma=0.2)
+INSTANCE = instance.Instance(diffusion=0.1, steps=80, device="cpu")
 CONVEXADAM = convexadam.Convexadam(mind_d=1, disp_hw=2, selected_niter=30, lambda_weight=0.5)
 TOOLS = {"syn": (ants_syn, SYN), "niftyreg": (niftyreg, NIFTYREG), "greedy": (greedy, GREEDY)}
-TOOLS |= {"convexadam": (convexadam, CONVEXADAM)}
+TOOLS |= {"convexadam": (convexadam, CONVEXADAM), "instance": (instance, INSTANCE)}
 NETWORKS = {
     "unet": Unet(features=[4, 4], dropout=0, integration_steps=3, device="cpu"),
     "unrolled": Unrolled(

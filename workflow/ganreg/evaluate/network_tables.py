@@ -45,5 +45,6 @@ def passes_table(measured: pd.DataFrame) -> pd.DataFrame:
     several["test_gain"] = several["test_dice"] - several["test_start"]
     keys = ["method", *VARIED, "evaluations", "gradients"]
     table = several.groupby(keys, as_index=False)[["test_dice", "test_gain"]].mean()
-    table["passes"] = table["passes"].astype(int)
+    # beside networks that have none they are read as numbers
+    table = table.astype({"passes": int, "symmetric": bool, "mirrored": bool})
     return table.sort_values(["method", "evaluations", "passes"]).reset_index(drop=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import Field
 
+from ganreg.errors import InputError
 from ganreg.register.settings import Refinement
 from ganreg.settings import Count, Device, Positive, Weight, of_runtime
 
@@ -38,7 +39,7 @@ def register(fixed_path: Path, moving_path: Path, output: Path, settings: Instan
     Raises
     ------
     InputError
-        If the images are not on one grid.
+        If the images are not on one grid, or a side of it is odd.
     """
     import numpy as np
     import torch
@@ -51,6 +52,8 @@ def register(fixed_path: Path, moving_path: Path, output: Path, settings: Instan
 
     fixed, moving = io.load_image(fixed_path), io.load_image(moving_path)
     io.require_same_grid(fixed, fixed_path, moving, moving_path)
+    if any(size % 2 for size in fixed.shape):
+        raise InputError(f"{fixed_path}: expected a grid of even sides, found {'x'.join(map(str, fixed.shape))}")
     device = choose_device(settings.device)
     images = [torch.from_numpy(np.asarray(image.dataobj))[None, None].to(device) for image in (fixed, moving)]
 
