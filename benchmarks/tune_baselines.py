@@ -1,4 +1,4 @@
-"""The search behind the settings of the classical methods: Dice on validation pairs, one value changed at a time.
+"""The search behind the settings of methods that learn nothing: Dice on validation pairs, one value changed at a time.
 
     .venv/bin/python benchmarks/tune_baselines.py results
 
@@ -23,6 +23,7 @@ import pandas as pd
 from ganreg import cli, io
 from ganreg.configuration import load_project
 from ganreg.evaluate import pairs
+from ganreg.register import instance
 from ganreg.register.batch import inputs_of_pairs
 from ganreg.split.folds import Fold
 from ganreg.split.settings import Task
@@ -85,12 +86,27 @@ SEARCH = {
             {"selected_smooth": 3},
         ],
     ),
+    "instance_mind": (
+        instance.register,
+        [
+            {"steps": 75},
+            {"steps": 300},
+            {"learning_rate": 0.15},
+            {"learning_rate": 0.6},
+            {"diffusion": 1},
+            {"diffusion": 4},
+            {"mutual_information": 0},
+            {"mutual_information": 0.1},
+            {"sharpening": 1},
+        ],
+    ),
 }
 DISTRIBUTIONS = {
     "syn_mi": "antspyx",
     "niftyreg_nmi": "niftyreg",
     "greedy_nmi": "picsl-greedy",
     "convexadam_mind": "convexAdam",
+    "instance_mind": "torch",
 }
 
 

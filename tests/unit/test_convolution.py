@@ -8,7 +8,7 @@ from ganreg.learn.convolution import conv3d
 
 
 @pytest.mark.parametrize("stride", [1, 2])
-@pytest.mark.parametrize("shape", [(8, 6, 10), (12, 5, 4)])
+@pytest.mark.parametrize("shape", [(8, 6, 10), (12, 5, 4), (5, 8, 5), (6, 3, 4)])
 def test_the_halves_of_a_single_item_make_its_convolution(shape, stride, monkeypatch):
     torch.manual_seed(0)
     x = torch.randn(1, 4, *shape, dtype=torch.float32, requires_grad=True)
@@ -45,12 +45,12 @@ def test_the_gradient_of_the_gradient_is_that_of_torch():
     ("shape", "size", "dtype"),
     [
         ((2, 2, 4, 4, 4), 3, torch.float32),
-        ((1, 2, 5, 4, 4), 3, torch.float32),
+        ((1, 2, 5, 3, 5), 3, torch.float32),
         ((1, 2, 128, 96, 4), 3, torch.float32),
         ((1, 2, 4, 4, 4), 1, torch.float32),
         ((1, 2, 4, 4, 4), 3, torch.bfloat16),
     ],
-    ids=["batch", "odd side", "wide", "size 1", "bfloat16"],
+    ids=["batch", "odd sides", "wide", "size 1", "bfloat16"],
 )
 def test_what_torch_is_fast_at_or_cannot_be_halved_is_left_to_it(shape, size, dtype, monkeypatch):
     x, weight = torch.ones(shape, dtype=dtype), torch.ones(3, 2, size, size, size, dtype=dtype)

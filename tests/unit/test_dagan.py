@@ -10,7 +10,8 @@ import torch
 from ganreg import io
 from ganreg.errors import InputError
 from ganreg.settings import canonical
-from ganreg.spatial.settings import SeededDeformation
+from ganreg.spatial.deform import Displacements
+from ganreg.spatial.settings import SampleDeformation
 from ganreg.synthesize import dagan_training
 from ganreg.synthesize.dagan_augmentation import SubjectAugmentation
 from ganreg.synthesize.dagan_data import Slices, zscores
@@ -32,7 +33,7 @@ SETTINGS = DaganTraining(
     device="cpu", precision="float32",
 )  # fmt: skip
 MODALITIES = ["T1w", "T2w"]
-DEFORMATION = SeededDeformation()
+DEFORMATION = SampleDeformation()
 MIRROR_LABELS = np.array([0, 2, 1, 3], dtype=np.uint8)
 FOLD = {"fold": 1, "train": ["01", "02"], "validation": ["03"], "test": ["04"]}
 SIDE = 16
@@ -218,7 +219,9 @@ def test_the_discriminator_comes_to_tell_slices_from_restored_ones_and_the_gener
 def test_samples_have_the_layout_of_subjects_and_labels_of_their_images(folder, tmp_path):
     fit(folder, tmp_path / "dagan.pt", steps=2)
     data = Conditioned(folder, [], MODALITIES)
-    draw, opened = sampler(tmp_path / "dagan.pt", SETTINGS, data, FOLD["train"], MIRROR_LABELS, DEFORMATION)
+    draw, opened = sampler(
+        tmp_path / "dagan.pt", SETTINGS, data, FOLD["train"], MIRROR_LABELS, Displacements(DEFORMATION)
+    )
     write_set(tmp_path / "samples", "toy", ["dagan0001", "dagan0002", "dagan0003"], draw, "key")
     assert opened.pop(str(tmp_path / "dagan.pt")) == io.sha256(tmp_path / "dagan.pt")
     assert {path.split("sub-")[1][:2] for path in opened} == {"01", "02"}
@@ -245,7 +248,7 @@ def test_the_scripts_train_and_sample_a_fold(folder, tmp_path):
         files = {**common, "manifest": "samples.json", **files}
         argv = ["--options", canonical({**options, "modalities": MODALITIES}), "--fold", "1"]
         if script is sample_dagan:
-            argv.append("--maps")
+            argv += ["--maps", "--velocities"]
         script.main([*argv, *(part for name, path in files.items() for part in (f"--{name}", str(tmp_path / path)))])
     history = [json.loads(line) for line in (tmp_path / "dagan.jsonl").read_text().splitlines()]
     trained, sampled = (io.read_json(tmp_path / f"{name}.json") for name in ("dagan", "samples"))

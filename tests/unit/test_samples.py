@@ -14,8 +14,8 @@ from ganreg.errors import InputError
 from ganreg.fingerprint import imports
 from ganreg.learn.checkpoint import save_weights
 from ganreg.settings import canonical
-from ganreg.spatial.deform import numbered_displacement
-from ganreg.spatial.settings import SeededDeformation
+from ganreg.spatial.deform import Displacements
+from ganreg.spatial.settings import SampleDeformation
 from ganreg.synthesize import contrast, dagan_networks, samples, sampling
 from ganreg.synthesize.pgan_networks import Generator
 from ganreg.synthesize.settings import DaganSampling, RandomContrast
@@ -24,7 +24,7 @@ from ganreg.volumes.normalize import SHIFT
 from ganreg.volumes.subjects import Subjects
 from scripts import sample_dagan, sample_pgan, sample_random_contrast, sample_warped
 
-DEFORMATION = SeededDeformation(rotation_deg=8, scale=0.05, translation_mm=4)
+DEFORMATION = SampleDeformation(rotation_deg=8, scale=0.05, translation_mm=4)
 CONTRAST = RandomContrast(deviation=0.1, blur=0.5, bias_sd=0.1, noise_sd=0.05)
 
 
@@ -105,7 +105,7 @@ def save_generator(path):
     save_weights(path, model.state_dict())
 
 
-def write_all_kinds(folder, maps):
+def write_all_kinds(folder, maps, velocities=()):
     """Three samples of each kind of one fold, made from the label maps of a folder, or the reference labels."""
     content = {"folds": [{"fold": 1, "train": ["01", "03"], "validation": [], "test": ["02"]}]}
     io.write_json(folder / "folds.json", content)
@@ -129,6 +129,7 @@ def write_all_kinds(folder, maps):
         argv += ["--built-on", *(f"{path}.json" for path in maps)]
         if built_on := files.pop("built-on", None):
             argv.append(str(folder / built_on))
+        argv += ["--velocities", *map(str, velocities)]
         script.main([*argv, *(part for name, path in files.items() for part in (f"--{name}", str(folder / path)))])
     return {
         kind: [Subjects(folder / kind, ["T1w", "T2w"]).read(f"{samples.LABELS[kind]}000{k}") for k in (1, 2, 3)]
@@ -136,8 +137,8 @@ def write_all_kinds(folder, maps):
     }
 
 
-@pytest.mark.parametrize("source", ["rdnn", "reference"])
-def test_kinds_differ_in_their_images_alone(folder, source):
+@pytest.mark.parametrize(("source", "varied"), [("rdnn", False), ("reference", False), ("reference", True)])
+def test_kinds_differ_in_their_images_alone(folder, source, varied):
     # the maps are not the reference labels
     for subject in ("01", "02", "03"):
         path = bids.path(folder / "maps", subject, bids.MAP)
@@ -145,7 +146,11 @@ def test_kinds_differ_in_their_images_alone(folder, source):
         labels = np.asarray(found.dataobj)
         io.save(path, np.where(labels == 3, 2, labels), found.affine, np.uint8)
     maps = [folder / "maps"] if source == "rdnn" else []
-    kinds = write_all_kinds(folder, maps)
+    velocities = [folder / "variation" / f"sub-{subject}" / "velocity.npy" for subject in ("01", "02", "03") if varied]
+    for number, path in enumerate(velocities):
+        path.parent.mkdir(parents=True)
+        np.save(path, np.full((3, SIDE // 2, SIDE // 2, SIDE // 2), 0.3 * number, np.float32))
+    kinds = write_all_kinds(folder, maps, velocities)
     for volumes in zip(*kinds.values(), strict=True):
         # labels and masks, byte for byte; of the right source
         assert len({each["dseg"].numpy().tobytes() for each in volumes}) == 1
@@ -165,6 +170,7 @@ def test_kinds_differ_in_their_images_alone(folder, source):
         assert ("file" in opened) == (source == "rdnn")
         assert ("seen" in opened) == (kind in ("pgan", "dagan"))
         assert any(path.startswith(str(folder / "maps")) for path in opened) == (source == "rdnn")
+        assert (str(folder / "variation" / "sub-01" / "velocity.npy") in opened) == varied
 
 
 def test_the_warped_image_lies_under_its_labels(folder):
@@ -192,7 +198,7 @@ def test_two_samples_are_moved_apart_less_than_real_subjects_are():
     # of the default cohort's subjects, 4.75 mm on the average; points of a brain of 140 mm
     deformation, spacing = Config().deformation, np.array([4.0, 4, 4])
     inside = np.linalg.norm((np.indices((48, 48, 48)) - 23.5) * 4, axis=0) < 70
-    drawn = [numbered_displacement(k, (48, 48, 48), spacing, deformation)[0].numpy()[:, inside] for k in range(1, 11)]
+    drawn = [Displacements(deformation)(k, (48, 48, 48), spacing)[0].numpy()[:, inside] for k in range(1, 11)]
     apart = [4 * np.linalg.norm(one - other, axis=0).mean() for one, other in itertools.pairwise(drawn)]
     assert 2 < np.mean(apart) < 4.75
 

@@ -3,17 +3,18 @@
 import pytest
 
 from ganreg import configuration
-from ganreg.configuration import sets
+from ganreg.configuration import sets, validation
+from ganreg.errors import InputError
 from ganreg.split import folds
 
 
 @pytest.mark.parametrize(
     ("overlay", "expected"),
     [
-        ({}, ("RIRE-like (simulated, seed 101)", 10)),
-        ({"external": {"dataset": None}}, None),
-        ({"task": {"pairs": "within_subject"}}, None),
-        ({"task": {"fixed": "T2w"}}, None),
+        ({"external": {"dataset": "simulated"}}, ("RIRE-like (simulated, seed 101)", 10)),
+        ({}, None),
+        ({"external": {"dataset": "simulated"}, "task": {"pairs": "within_subject"}}, None),
+        ({"external": {"dataset": "simulated"}, "task": {"fixed": "T2w"}}, None),
     ],
 )
 def test_simulated_patients_stand_beside_what_they_can_be_registered_by(overlay, expected):
@@ -70,3 +71,10 @@ def test_labels_may_lie_elsewhere_than_the_images(patients):
 def test_both_grids_cover_the_same_box():
     found = sets.grids(configuration.load({"preprocess": {"spacing": 3, "shape": [64, 64, 64]}}))
     assert (found.evaluation.shape, found.evaluation.spacing) == ([96, 96, 96], 2)
+
+
+def test_each_fold_needs_two_subjects_of_the_second_data_set():
+    found = configuration.load({"external": {"dataset": "simulated"}})
+    validation.validate_external_subjects(found, [str(number) for number in range(10)])
+    with pytest.raises(InputError, match=r"external: expected at least 10 subjects, two a fold, found 9 \(simulated\)"):
+        validation.validate_external_subjects(found, [str(number) for number in range(9)])

@@ -118,11 +118,11 @@ def test_cuda_asked_for_and_not_there_is_one_line():
 def test_under_training_is_seen_in_the_second_half(scores, gain):
     history = [{"step": 10 * (k + 1), "validation_dice": score} for k, score in enumerate(scores)]
     assert training.late_gain(history) == pytest.approx(gain)
-    assert training.under_trained(history) is (gain > 0.005)
+    assert training.under_trained(training.late_gain(history)) is (gain > 0.005)
 
 
 def test_a_training_that_was_measured_at_its_end_alone_cannot_be_called_flat():
-    assert training.under_trained([{"step": 10, "validation_dice": 0.5}])
+    assert training.under_trained(training.late_gain([{"step": 10, "validation_dice": 0.5}]))
 
 
 class Recorder(torch.optim.SGD):

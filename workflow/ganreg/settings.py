@@ -63,7 +63,7 @@ class Runtime(Block):
     seed: Whole = Field(1, description="Every random draw follows from it; patients have a seed of their own.")
     device: Device = Field("auto", description="auto takes a GPU where there is one; cpu; cuda.")
     precision: Precision = Field(
-        "auto", description="auto: bfloat16 where the device computes it fast; float32; bfloat16."
+        "auto", description="auto: bfloat16 on GPUs that compute it fast, else float32; float32; bfloat16."
     )
     threads: Count = Field(
         1, description="Of each network's and NiftyReg's jobs. Results depend on it: it is not taken from --cores."

@@ -72,6 +72,13 @@ def sampling_options(**settings):
     return canonical({**drawn, "modalities": TASK_MODALITIES, **settings})
 
 
+def velocities_of(deformation):
+    """Velocities from the template to subjects, where a deformation is drawn from those of the training subjects."""
+    if not deformation.components:
+        return []
+    return expand("<results>/variation/sub-{subject}/velocity.npy", subject=FOLD_SUBJECTS)
+
+
 # What samples of all kinds are made from and labeled with: none where it is the reference labels.
 LABEL_MAPS = ["<results>/segment/fold{fold}"] if CONFIG.pgan.labels == "rdnn" else []
 LABEL_MAPS_MANIFEST = [f"{path}.json" for path in LABEL_MAPS]

@@ -57,6 +57,7 @@ for family in dict.fromkeys(network.family for network in methods.NETWORKS):
             subjects=PREPROCESSED,
             structures="<results>/preprocess/dseg.tsv",
             folds="<results>/split/folds.json",
+            velocities=velocities_of(CONFIG.known),
         output:
             weights="<results>/models/fold{fold}/{network}_pretrained.pt",
             history="<results>/models/fold{fold}/{network}_pretrained_history.jsonl",
@@ -86,6 +87,7 @@ for family in dict.fromkeys(network.family for network in methods.NETWORKS):
                 --method {wildcards.network}_pretrained \
                 --subjects {params.subjects:q} \
                 --structures {input.structures:q} \
+                --velocities {input.velocities:q} \
                 --weights {output.weights:q} \
                 --history {output.history:q} \
                 --manifest {output.manifest:q} \
@@ -103,6 +105,7 @@ for family in dict.fromkeys(network.family for network in methods.NETWORKS):
             samples=samples_of(),
             start=start_of(".pt"),
             origins=origins_of,
+            velocities=velocities_of(CONFIG.known),
         output:
             weights="<results>/models/fold{fold}/{method}.pt",
             history="<results>/models/fold{fold}/{method}_history.jsonl",
@@ -137,6 +140,7 @@ for family in dict.fromkeys(network.family for network in methods.NETWORKS):
                 ${{samples:+--samples "$samples"}} \
                 ${{start:+--start "$start"}} \
                 --origins {input.origins:q} \
+                --velocities {input.velocities:q} \
                 --weights {output.weights:q} \
                 --history {output.history:q} \
                 --manifest {output.manifest:q} \

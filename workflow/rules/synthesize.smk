@@ -1,6 +1,40 @@
 # Synthetic training subjects: the progressive GAN, and its controls without a GAN.
 
 
+rule estimate_velocity:
+    """Estimate the velocity from the template to a subject: how training subjects vary is read from these."""
+    input:
+        subjects=PREPROCESSED,
+        template="<results>/template",
+    output:
+        "<results>/variation/sub-{subject}/velocity.npy",
+    log:
+        "<logs>/estimate_velocity/sub-{subject}.log",
+    benchmark:
+        "<benchmarks>/estimate_velocity/sub-{subject}.jsonl"
+    conda:
+        with_pytorch("../../envs/torch.yaml")
+    threads: CONFIG.block("instance_mind").threads
+    resources:
+        gpu=1,
+    params:
+        options=canonical(CONFIG.block("instance_mind")),
+        code=code("estimate_velocity", "torch"),
+        image=lambda wildcards, input: str(
+            bids.path(Path(input.subjects).parent, wildcards.subject, bids.preprocessed(MAIN.reference))
+        ),
+    shell:
+        """
+        python "$SCRIPTS/estimate_velocity.py" \
+            --options {params.options:q} \
+            --template-image {input.template:q}/template_T1w.nii.gz \
+            --template-mask {input.template:q}/template_mask.nii.gz \
+            --image {params.image:q} \
+            --output {output:q} \
+            > {log:q} 2>&1
+        """
+
+
 rule train_pgan:
     """Train the progressive GAN on one fold's training subjects and their label maps."""
     input:
@@ -56,6 +90,7 @@ rule sample_pgan:
         maps_manifest=LABEL_MAPS_MANIFEST,
         weights="<results>/models/fold{fold}/pgan.pt",
         model_manifest="<results>/models/fold{fold}/pgan.json",
+        velocities=velocities_of(CONFIG.deformation),
     output:
         samples=directory("<results>/synthesize/fold{fold}/pgan"),
         # several samples of single label maps
@@ -86,6 +121,7 @@ rule sample_pgan:
             --maps {input.maps:q} \
             --weights {input.weights:q} \
             --built-on {input.maps_manifest:q} {input.model_manifest:q} \
+            --velocities {input.velocities:q} \
             --output {output.samples:q} \
             --vectors {output.vectors:q} \
             --manifest {output.manifest:q} \
@@ -93,76 +129,47 @@ rule sample_pgan:
         """
 
 
-rule sample_warped:
-    """Deform a fold's real training subjects as the progressive GAN's label maps are: the control without a GAN."""
-    input:
-        subjects=PREPROCESSED,
-        folds="<results>/split/folds.json",
-        maps=LABEL_MAPS,
-        maps_manifest=LABEL_MAPS_MANIFEST,
-    output:
-        samples=directory("<results>/synthesize/fold{fold}/warped"),
-        manifest="<results>/synthesize/fold{fold}/warped.json",
-    log:
-        "<logs>/sample_warped/fold{fold}.log",
-    benchmark:
-        "<benchmarks>/sample_warped/fold{fold}.jsonl"
-    conda:
-        "../../envs/torch.yaml"
-    params:
-        options=sampling_options(),
-        code=code("sample_warped", "torch"),
-        subjects=subjects_folder,
-    shell:
-        """
-        python "$SCRIPTS/sample_warped.py" \
-            --options {params.options:q} \
-            --code {params.code} \
-            --folds {input.folds:q} \
-            --fold {wildcards.fold} \
-            --subjects {params.subjects:q} \
-            --maps {input.maps:q} \
-            --built-on {input.maps_manifest:q} \
-            --output {output.samples:q} \
-            --manifest {output.manifest:q} \
-            > {log:q} 2>&1
-        """
+for kind, settings in {"warped": {}, "random_contrast": {"settings": CONFIG.random_contrast}}.items():
 
-
-rule sample_random_contrast:
-    """Make images of random contrast from a fold's deformed label maps: the rival without a GAN."""
-    input:
-        subjects=PREPROCESSED,
-        folds="<results>/split/folds.json",
-        maps=LABEL_MAPS,
-        maps_manifest=LABEL_MAPS_MANIFEST,
-    output:
-        samples=directory("<results>/synthesize/fold{fold}/random_contrast"),
-        manifest="<results>/synthesize/fold{fold}/random_contrast.json",
-    log:
-        "<logs>/sample_random_contrast/fold{fold}.log",
-    benchmark:
-        "<benchmarks>/sample_random_contrast/fold{fold}.jsonl"
-    conda:
-        "../../envs/torch.yaml"
-    params:
-        options=sampling_options(settings=CONFIG.random_contrast),
-        code=code("sample_random_contrast", "torch"),
-        subjects=subjects_folder,
-    shell:
-        """
-        python "$SCRIPTS/sample_random_contrast.py" \
-            --options {params.options:q} \
-            --code {params.code} \
-            --folds {input.folds:q} \
-            --fold {wildcards.fold} \
-            --subjects {params.subjects:q} \
-            --maps {input.maps:q} \
-            --built-on {input.maps_manifest:q} \
-            --output {output.samples:q} \
-            --manifest {output.manifest:q} \
-            > {log:q} 2>&1
-        """
+    rule:
+        """Make a fold's synthetic subjects without a GAN, from the labels and deformations of the GAN's."""
+        name:
+            f"sample_{kind}"
+        input:
+            subjects=PREPROCESSED,
+            folds="<results>/split/folds.json",
+            maps=LABEL_MAPS,
+            maps_manifest=LABEL_MAPS_MANIFEST,
+            velocities=velocities_of(CONFIG.deformation),
+        output:
+            samples=directory(f"<results>/synthesize/fold{{fold}}/{kind}"),
+            manifest=f"<results>/synthesize/fold{{fold}}/{kind}.json",
+        log:
+            f"<logs>/sample_{kind}/fold{{fold}}.log",
+        benchmark:
+            f"<benchmarks>/sample_{kind}/fold{{fold}}.jsonl"
+        conda:
+            "../../envs/torch.yaml"
+        params:
+            kind=kind,
+            options=sampling_options(**settings),
+            code=code(f"sample_{kind}", "torch"),
+            subjects=subjects_folder,
+        shell:
+            """
+            python "$SCRIPTS/sample_{params.kind}.py" \
+                --options {params.options:q} \
+                --code {params.code} \
+                --folds {input.folds:q} \
+                --fold {wildcards.fold} \
+                --subjects {params.subjects:q} \
+                --maps {input.maps:q} \
+                --built-on {input.maps_manifest:q} \
+                --output {output.samples:q} \
+                --velocities {input.velocities:q} \
+                --manifest {output.manifest:q} \
+                > {log:q} 2>&1
+            """
 
 
 rule train_dagan:
@@ -214,6 +221,7 @@ rule sample_dagan:
         maps_manifest=LABEL_MAPS_MANIFEST,
         weights="<results>/models/fold{fold}/dagan.pt",
         model="<results>/models/fold{fold}/dagan.json",
+        velocities=velocities_of(CONFIG.deformation),
     output:
         samples=directory("<results>/synthesize/fold{fold}/dagan"),
         manifest="<results>/synthesize/fold{fold}/dagan.json",
@@ -242,6 +250,7 @@ rule sample_dagan:
             --weights {input.weights:q} \
             --maps {input.maps:q} \
             --built-on {input.maps_manifest:q} {input.model:q} \
+            --velocities {input.velocities:q} \
             --output {output.samples:q} \
             --manifest {output.manifest:q} \
             > {log:q} 2>&1

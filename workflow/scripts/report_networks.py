@@ -11,7 +11,7 @@ from ganreg.settings import Block
 NETWORKS = (
     "Evaluations of the network, and gradients of a similarity, in one registration. Dice on the working grid, means "
     "over folds; gain: over the start; gap: gain on training pairs - gain on test pairs; late_gain: what the second "
-    "half of the training added to the validation Dice."
+    "half of the training, or of the pre-training where that is more, added to the validation Dice."
 )
 PASSES = "The same weights with fewer passes, in one direction, without the pair's mirror image. Dice of test pairs."
 

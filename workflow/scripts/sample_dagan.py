@@ -5,25 +5,27 @@ from collections.abc import Sequence
 import pandas as pd
 
 from ganreg import cli, io
-from ganreg.spatial.settings import SeededDeformation
+from ganreg.spatial.deform import Displacements
+from ganreg.spatial.settings import SampleDeformation
 from ganreg.split import folds
 from ganreg.synthesize.dagan_sampling import sampler
 from ganreg.synthesize.pgan_data import Conditioned, inherited
 from ganreg.synthesize.samples import write_fold
 from ganreg.synthesize.settings import DaganSampling, SampleSet
 from ganreg.volumes.labels import mirror_labels
+from ganreg.volumes.velocities import read_variation
 
 
 class Options(SampleSet):
     settings: DaganSampling
-    deformation: SeededDeformation
+    deformation: SampleDeformation
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = cli.parser(__doc__, Options)
     cli.add_paths(
         parser, "folds", "structures", "subjects", "weights", "output", "manifest",
-        many=("built_on",), any_number=("maps",),
+        many=("built_on",), any_number=("maps", "velocities"),
     )  # fmt: skip
     parser.add_argument("--fold", required=True)
     args = parser.parse_args(argv)
@@ -32,8 +34,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     fold = folds.select(io.read_json(args.folds), args.fold)
     data, names = Conditioned(args.subjects, args.maps, options.modalities), fold["train"][: options.samples]
     mirrored = mirror_labels(pd.read_csv(args.structures, sep="\t"))
-    draw, used = sampler(args.weights, options.settings, data, names, mirrored, options.deformation)
-    opened = {**inherited(args.built_on), **used}
+    variation, velocities = read_variation(args.velocities, fold["train"], options.deformation.components)
+    displacements = Displacements(options.deformation, variation)
+    draw, used = sampler(args.weights, options.settings, data, names, mirrored, displacements)
+    opened = {**inherited(args.built_on), **used, **velocities}
     write_fold("dagan", fold, options, draw, opened, args.output, args.manifest, args.code)
 
 

@@ -6,23 +6,25 @@ import pandas as pd
 
 from ganreg import cli, io
 from ganreg.resume import resume_key
-from ganreg.spatial.settings import SeededDeformation
+from ganreg.spatial.deform import Displacements
+from ganreg.spatial.settings import SampleDeformation
 from ganreg.split import folds
 from ganreg.synthesize import sampling
 from ganreg.synthesize.pgan_data import Conditioned, inherited
 from ganreg.synthesize.samples import vector_names, write_fold, write_set
 from ganreg.synthesize.settings import PganTraining, SampleSet
+from ganreg.volumes.velocities import read_variation
 
 
 class Options(SampleSet):
     settings: PganTraining
-    deformation: SeededDeformation
+    deformation: SampleDeformation
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = cli.add_paths(
         cli.parser(__doc__, Options), "folds", "structures", "subjects", "weights", "output", "vectors", "manifest",
-        many=("built_on",), any_number=("maps",),
+        many=("built_on",), any_number=("maps", "velocities"),
     )  # fmt: skip
     parser.add_argument("--fold", required=True)
     args = parser.parse_args(argv)
@@ -31,8 +33,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     fold = folds.select(io.read_json(args.folds), args.fold)
     data = Conditioned(args.subjects, args.maps, options.modalities)
     names, largest = fold["train"][: options.samples], int(pd.read_csv(args.structures, sep="\t")["index"].max())
-    draw, draw_again, used = sampling.pgan(args.weights, options.settings, data, names, largest, options.deformation)
-    opened = {**inherited(args.built_on), **used}
+    variation, velocities = read_variation(args.velocities, fold["train"], options.deformation.components)
+    displacements = Displacements(options.deformation, variation)
+    draw, draw_again, used = sampling.pgan(args.weights, options.settings, data, names, largest, displacements)
+    opened = {**inherited(args.built_on), **used, **velocities}
     key = resume_key(options, args.code, opened)
     write_set(args.vectors, f"vectors fold {args.fold}", vector_names(names), draw_again, key)
     write_fold("pgan", fold, options, draw, opened, args.output, args.manifest, args.code)

@@ -3,29 +3,38 @@
 from collections.abc import Sequence
 
 from ganreg import cli, io
-from ganreg.spatial.settings import SeededDeformation
+from ganreg.spatial.deform import Displacements
+from ganreg.spatial.settings import SampleDeformation
 from ganreg.split import folds
 from ganreg.synthesize import sampling
 from ganreg.synthesize.pgan_data import Conditioned, inherited
 from ganreg.synthesize.samples import write_fold
 from ganreg.synthesize.settings import SampleSet
+from ganreg.volumes.velocities import read_variation
 
 
 class Options(SampleSet):
-    deformation: SeededDeformation
+    deformation: SampleDeformation
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = cli.add_paths(
-        cli.parser(__doc__, Options), "folds", "subjects", "output", "manifest", any_number=("maps", "built_on")
+        cli.parser(__doc__, Options),
+        "folds",
+        "subjects",
+        "output",
+        "manifest",
+        any_number=("maps", "built_on", "velocities"),
     )
     parser.add_argument("--fold", required=True)
     args = parser.parse_args(argv)
     options = args.options
     fold = folds.select(io.read_json(args.folds), args.fold)
     data, names = Conditioned(args.subjects, args.maps, options.modalities), fold["train"][: options.samples]
-    draw, used = sampling.warped(data, names, options.deformation)
-    opened = {**inherited(args.built_on), **used}
+    variation, velocities = read_variation(args.velocities, fold["train"], options.deformation.components)
+    displacements = Displacements(options.deformation, variation)
+    draw, used = sampling.warped(data, names, displacements)
+    opened = {**inherited(args.built_on), **used, **velocities}
     write_fold("warped", fold, options, draw, opened, args.output, args.manifest, args.code)
 
 

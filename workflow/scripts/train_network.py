@@ -30,6 +30,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--samples", type=Path, help="folder of synthetic subjects, where the arm has them")
     parser.add_argument("--start", type=Path, help="weights to start from, where there are any")
     parser.add_argument("--origins", type=Path, nargs="*", default=[], help="manifests of samples and of the start")
+    parser.add_argument(
+        "--velocities", type=Path, nargs="*", default=[], help="velocities from the template to subjects"
+    )
     args = parser.parse_args(argv)
     options = args.options
     cli.set_threads(options.settings.threads)
@@ -45,9 +48,14 @@ def main(argv: list[str] | None = None) -> None:
         resume_key(options, args.code),
         args.samples,
         args.start,
+        args.velocities,
     )
+    gains = [late_gain(history)]
     for path in args.origins:
-        opened |= io.read_json(path)["opened"]
+        origin = io.read_json(path)
+        opened |= origin["opened"]
+        # what it started from may not have been flat
+        gains += [origin["late_gain"]] if "late_gain" in origin else []
     io.write_text(args.history, "".join(json.dumps(line) + "\n" for line in history))
     manifest.write(
         args.manifest,
@@ -56,8 +64,8 @@ def main(argv: list[str] | None = None) -> None:
         method=args.method,
         options=options,
         opened=opened,
-        under_trained=under_trained(history),
-        late_gain=late_gain(history),
+        under_trained=under_trained(max(gains)),
+        late_gain=max(gains),
         best=max(line["validation_dice"] for line in history),
     )
 

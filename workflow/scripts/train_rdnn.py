@@ -6,7 +6,7 @@ import pandas as pd
 
 from ganreg import cli, io, manifest
 from ganreg.learn.session import write_history
-from ganreg.learn.training import under_trained
+from ganreg.learn.training import late_gain, under_trained
 from ganreg.segment.settings import RdnnPart
 from ganreg.segment.training import train
 from ganreg.split import folds
@@ -23,7 +23,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     name = args.weights.stem
     history, opened = train(name, args.options, fold, structures, args.subjects, args.weights, args.code)
     write_history(args.history, history)
-    summary = {"under_trained": under_trained(history), "best": max(line["validation_dice"] for line in history)}
+    summary = {
+        "under_trained": under_trained(late_gain(history)),
+        "best": max(line["validation_dice"] for line in history),
+    }
     content = {"fold": fold["fold"], "method": name, "options": args.options, "opened": opened, **summary}
     manifest.write(args.manifest, ["torch", "numpy", "scipy", "nibabel"], **content)
 

@@ -15,7 +15,7 @@ from ganreg.report.settings import Plot
 from ganreg.segment.settings import Rdnn
 from ganreg.settings import RUNTIME, Block, Count, Label, Runtime, Text, Unique
 from ganreg.simulate.settings import Cohort, Degradation, Patients
-from ganreg.spatial.settings import SeededDeformation
+from ganreg.spatial.settings import SampleDeformation
 from ganreg.split.settings import Split, Task
 from ganreg.synthesize.settings import Dagan, Pgan, Quality, RandomContrast, Synthetic
 
@@ -60,9 +60,9 @@ class External(Block):
     """
 
     dataset: Literal["simulated", "bids"] | None = Field(
-        "simulated",
-        description="simulated: patients with the geometry of RIRE, beside the simulated cohort alone. bids: the "
-        "folder described below. null: no second data set.",
+        None,
+        description="null: no second data set. simulated: patients with the geometry of RIRE, beside the simulated "
+        "cohort alone. bids: the folder described below.",
     )
     methods: Unique[MethodId] = Field(
         ["instance_mind", "unet_none", "unet_proposed", "unrolled_none"],
@@ -119,9 +119,9 @@ class Uncertainty(Dropout):
     """Uncertainty of one network by Monte-Carlo dropout, against the true error, and its inverse consistency."""
 
     method: MethodId | None = Field(
-        "unet_proposed",
-        description="A network of a velocity, without refinement. null, or one that is not among registration.methods: "
-        "neither.",
+        None,
+        description="A network of a velocity, without refinement, as unet_proposed. null, or one that is not among "
+        "registration.methods: neither.",
     )
 
 
@@ -193,8 +193,8 @@ class Whole(Block):
     augmentation: Augmentation = Augmentation()
     split: Split = Split()
     rdnn: Rdnn = Rdnn()
-    deformation: SeededDeformation = Field(
-        SeededDeformation(rotation_deg=2, scale=0.02, translation_mm=1, elastic_sd_mm=2),
+    deformation: SampleDeformation = Field(
+        SampleDeformation(rotation_deg=2, scale=0.02, translation_mm=1, elastic_sd_mm=2),
         description="The random deformation under which label maps are sampled from the PGAN, and training subjects "
         "for DAGAN and the controls without a GAN. Two draws move two subjects 4.5 mm apart; real ones differ by 4.8.",
     )

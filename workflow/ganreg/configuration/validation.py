@@ -9,11 +9,12 @@ from ganreg.get.settings import Bids
 from ganreg.learn.settings import Supervised
 from ganreg.register.methods import METHODS, NETWORKS
 from ganreg.register.settings import Unrolled, VelocityTraining, Voxelmorph
+from ganreg.segment.settings import RdnnTraining
 from ganreg.simulate.settings import COHORT_MODALITIES
 from ganreg.split.sizes import rounds, test_sizes
 from ganreg.synthesize.schedule import stage_shapes
 
-SMALLEST_MULTIPLE = 16
+SMALLEST_MULTIPLE = 8
 # the arms of the curve of Dice against training subjects
 COMPARED_SIZES = ("unet_none", "unet_proposed")
 
@@ -55,7 +56,7 @@ def validate(config: Whole) -> None:
 def _validate_grid(config: Whole) -> None:
     shape = config.preprocess.shape
     if any(side % SMALLEST_MULTIPLE for side in shape):
-        expected = f"multiples of {SMALLEST_MULTIPLE}, which the networks can halve four times"
+        expected = f"multiples of {SMALLEST_MULTIPLE}, which networks can halve three times"
         _refuse("preprocess.shape", expected, shape)
     try:
         stage_shapes(shape, len(config.pgan.stages))
@@ -161,11 +162,15 @@ def _validate_networks(config: Whole) -> None:
         if isinstance(block, Supervised) and block.validate_every > block.steps:
             _refuse(f"{name}.validate_every", f"at most the {block.steps} steps", block.validate_every)
         if isinstance(block, VelocityTraining):
-            halved = len(block.features) + (block.halvings if isinstance(block, Unrolled) else 0)
-            # a single voxel has no deviation to be normalized by
-            if any(side % 2**halved or side // 2**halved < 2 for side in shape):
-                expected = f"features and halvings that leave whole voxels of {shape}, 2 at least"
+            first = 1 + (block.halvings if isinstance(block, Unrolled) else 0)
+            halved = first + len(block.features) - 1
+            # the velocity's grid is doubled to the images'; a single voxel has no deviation to be normalized by
+            if any(side % 2**first or side <= 2**halved for side in shape):
+                expected = f"features and halvings that leave 2 voxels or more of {shape}, the halvings whole ones"
                 _refuse(name, expected, f"{halved} in all")
+        if isinstance(block, RdnnTraining) and any(side % 2 ** (len(block.features) - 1) for side in shape):
+            expected = f"features that halve {shape} to whole voxels"
+            _refuse(f"{name}.features", expected, f"{len(block.features)} stages")
         if isinstance(block, Voxelmorph) and len(block.decoder) <= len(block.encoder):
             _refuse(f"{name}.decoder", "more stages than the encoder has", "as many or fewer")
 

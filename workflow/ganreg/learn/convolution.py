@@ -20,8 +20,8 @@ def _has_slow_path(x: torch.Tensor, weight: torch.Tensor) -> bool:
 def conv3d(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None, stride: int = 1) -> torch.Tensor:
     """Convolution (B, O, X / stride, Y / stride, Z / stride) of features (B, C, X, Y, Z), of size 3, padded, or 1.
 
-    Where torch has a slow path for a single item, its two halves along X, if they are equal, pose as a batch of two:
-    oneDNN takes those, their gradients, and the gradients' gradients. The result is the same but for rounding.
+    Where torch has a slow path for a single item, its two halves along an axis, if they are equal, pose as a batch of
+    two: oneDNN takes those, their gradients, and the gradients' gradients. The result is the same but for rounding.
 
     Parameters
     ----------
@@ -30,11 +30,17 @@ def conv3d(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = No
     bias : Tensor (O,), or None
     stride : int
     """
-    padding, half = weight.shape[2] // 2, x.shape[2] // stride // 2
-    if x.shape[2] % (2 * stride) or not _has_slow_path(x, weight):
+    padding = weight.shape[2] // 2
+    even = [axis for axis in (2, 3, 4) if x.shape[axis] % (2 * stride) == 0]
+    if not even or not _has_slow_path(x, weight):
         return functional.conv3d(x, weight, bias, stride, padding)
-    padded = functional.pad(x, (0, 0, 0, 0, 1, 1))
+    axis = even[0]
+    half = x.shape[axis] // stride // 2
+    # the last axis first, as torch counts
+    ends = [0] * 6
+    ends[2 * (4 - axis)] = ends[2 * (4 - axis) + 1] = 1
+    padded = functional.pad(x, ends)
     length = (half - 1) * stride + 3
-    halves = torch.cat([padded.narrow(2, start, length) for start in (0, half * stride)])
-    result = functional.conv3d(halves, weight, bias, stride, (0, 1, 1))
-    return result.transpose(0, 1).reshape(1, len(weight), 2 * half, *result.shape[3:])
+    halves = torch.cat([padded.narrow(axis, start, length) for start in (0, half * stride)])
+    result = functional.conv3d(halves, weight, bias, stride, [int(each != axis) for each in (2, 3, 4)])
+    return torch.cat(result.chunk(2), dim=axis)

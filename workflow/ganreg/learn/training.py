@@ -168,6 +168,6 @@ def late_gain(history: list[dict[str, float]]) -> float:
     return max(line["validation_dice"] for line in history) - max(before) if before else math.nan
 
 
-def under_trained(history: list[dict[str, float]]) -> bool:
-    """Whether more steps would have helped, as far as the validation Dice tells."""
-    return not late_gain(history) <= FLAT
+def under_trained(gain: float) -> bool:
+    """Whether more steps would have helped, as far as a `late_gain` tells."""
+    return not gain <= FLAT

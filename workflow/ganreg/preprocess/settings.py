@@ -21,10 +21,10 @@ class BiasCorrection(Block):
 class Preprocess(Block):
     """The working grid in the template's space, and what is done to images before."""
 
-    spacing: Positive = Field(4, description="In mm. 4 with [48, 48, 48] is fast; 3 with [64, 64, 64].")
+    spacing: Positive = Field(4, description="In mm. 4 with [40, 48, 40] is fast; 3 with [56, 64, 56].")
     shape: Shape = Field(
-        [48, 48, 48],
-        description="Left-right, posterior-anterior, inferior-superior; every side a multiple of 16. The paper's "
+        [40, 48, 40],
+        description="Left-right, posterior-anterior, inferior-superior; every side a multiple of 8. The paper's "
         "160x192x224 is [160, 224, 192] at 1 mm.",
     )
     bias_correction: BiasCorrection = Field(BiasCorrection(), description="N4.")

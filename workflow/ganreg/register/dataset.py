@@ -13,8 +13,7 @@ import torch
 
 from ganreg.errors import InputError
 from ganreg.learn.base import Batch, BatchDataset
-from ganreg.register.known import known_pair, random_velocity
-from ganreg.register.settings import KnownDeformation
+from ganreg.register.known import DrawVelocity, known_pair
 from ganreg.split.settings import Task
 from ganreg.volumes.subjects import Subjects
 
@@ -44,8 +43,8 @@ class Treatment:
 
     classic: ClassicAugmentation | None = None
     """Augments both subjects of a pair, alike in space."""
-    known: KnownDeformation | None = None
-    """Both subjects, which are one, are moved by known random deformations."""
+    known: DrawVelocity | None = None
+    """Both subjects, which are one, are moved by known random deformations, as this draws them."""
     labels: bool = True
     """false: the known displacement alone is what is right."""
 
@@ -119,12 +118,15 @@ class Pairs(BatchDataset):
             assert affine is not None
             spacing = np.linalg.norm(affine[:3, :3], axis=0)
             shape = volumes[0][0].shape[2:]
-            velocities = [random_velocity(rng, shape, spacing.tolist(), treatment.known) for _ in range(2)]
+            velocities = [treatment.known(rng, shape, spacing.tolist()) for _ in range(2)]
+            if not treatment.labels:
+                # warping label maps takes longer than all the rest
+                volumes = [[image, mask] for image, mask, _ in volumes]
             first, second, item["displacement"] = known_pair(volumes[0], volumes[1], velocities)
             volumes = [first, second]
-        (item["fixed"], item["mask"], fixed_labels), (item["moving"], _, moving_labels) = volumes
+        (item["fixed"], item["mask"], *fixed_labels), (item["moving"], _, *moving_labels) = volumes
         if treatment.labels:
-            item |= {"fixed_labels": fixed_labels, "moving_labels": moving_labels}
+            item |= {"fixed_labels": fixed_labels[0], "moving_labels": moving_labels[0]}
         if flips:
             item = self._flipped(item)
         return {

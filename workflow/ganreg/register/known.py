@@ -1,6 +1,6 @@
 """Pairs whose displacement is known: the modalities of one subject, each under a random diffeomorphism."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -10,9 +10,14 @@ from ganreg.register.velocity import displacement_of
 from ganreg.spatial import warp
 from ganreg.spatial.deform import random_displacement
 from ganreg.spatial.settings import Deformation
+from ganreg.spatial.variation import Variation
 
 # squarings: a velocity's inverse is its negative only where integration is exact
 INTEGRATION_STEPS = 6
+
+
+# (random generator, shape, spacing in mm) of the images -> velocity (1, 3, X/2, Y/2, Z/2), voxels of its own grid
+DrawVelocity = Callable[[np.random.Generator, Sequence[int], Sequence[float]], torch.Tensor]
 
 
 def random_velocity(
@@ -45,6 +50,15 @@ def random_velocity(
     return velocity
 
 
+def velocities_of(settings: KnownDeformation, variation: Variation | None) -> DrawVelocity:
+    """What draws velocities: as subjects vary, where that is given, or else splines."""
+
+    def draw(rng: np.random.Generator, shape: Sequence[int], spacing: Sequence[float]) -> torch.Tensor:
+        return variation.velocity(rng) if variation else random_velocity(rng, shape, spacing, settings)
+
+    return draw
+
+
 def known_pair(
     fixed: Sequence[torch.Tensor], moving: Sequence[torch.Tensor], velocities: Sequence[torch.Tensor]
 ) -> tuple[list[torch.Tensor], list[torch.Tensor], torch.Tensor]:
@@ -52,21 +66,21 @@ def known_pair(
 
     Parameters
     ----------
-    fixed, moving : image, mask and labels, each a Tensor (1, 1, X, Y, Z), on one grid and aligned
+    fixed, moving : image, mask and, where they are wanted, labels, each a Tensor (1, 1, X, Y, Z), on one grid, aligned
     velocities : two Tensors (1, 3, X/2, Y/2, Z/2), of the fixed and of the moving one
 
     Returns
     -------
-    fixed, moving : the same, warped; images are 0 where the label is 0
+    fixed, moving : the same, warped; images are 0 outside the mask
     displacement : Tensor (1, 3, X, Y, Z), voxels
         The moving image warped by it lies on the fixed image.
     """
     forward = [displacement_of(velocity, INTEGRATION_STEPS) for velocity in velocities]
     warped = []
-    for (image, _, labels), displacement in zip((fixed, moving), forward, strict=True):
-        dseg = warp.warp_labels(labels[0, 0], displacement)[None, None]
-        mask = (dseg > 0).float()
-        warped.append([warp.warp(image, displacement) * mask, mask, dseg])
+    for (image, mask, *maps), displacement in zip((fixed, moving), forward, strict=True):
+        inside = (warp.warp(mask, displacement) > 0.5).float()
+        labels = [warp.warp_labels(each[0, 0], displacement)[None, None] for each in maps]
+        warped.append([warp.warp(image, displacement) * inside, inside, *labels])
     # fixed(x) = F(p(x)) and moving(y) = M(q(y)): x lies at y = q^-1(p(x))
     inverse = displacement_of(-velocities[1], INTEGRATION_STEPS)
     return warped[0], warped[1], warp.compose(inverse, forward[0])

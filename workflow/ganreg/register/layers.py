@@ -68,7 +68,7 @@ def centered(image: torch.Tensor) -> torch.Tensor:
 class EncoderDecoder(nn.Module):
     """Encoder of 3x3x3 convolutions that halve the grid, decoder that doubles it, and skip connections.
 
-    The features that it gives are on the grid of its first stage.
+    The features that it gives are on the grid of its first stage. A side that is odd is halved to the larger half.
 
     Parameters
     ----------
@@ -103,6 +103,7 @@ class EncoderDecoder(nn.Module):
             features.append(x)
         features.pop()
         for layer in self.up:
-            x = functional.interpolate(x, scale_factor=2.0, mode="trilinear", align_corners=False)
-            x = layer(torch.cat([x, features.pop()], dim=1))
+            skip = features.pop()
+            x = functional.interpolate(x, size=skip.shape[2:], mode="trilinear", align_corners=False)
+            x = layer(torch.cat([x, skip], dim=1))
         return x

@@ -1,6 +1,6 @@
 """Training a registration network on a fold, and registering the fold's test pairs with it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from ganreg.learn.inference import load_weights, trained
 from ganreg.preprocess.settings import Augmentation
 from ganreg.register import dataset, losses, mind, networks, similarity
 from ganreg.register.filters import sharpened
+from ganreg.register.known import velocities_of
 from ganreg.register.recipe import Recipe
 from ganreg.register.refine import refine
 from ganreg.register.settings import Refinement, RegistrationTraining
@@ -23,9 +24,11 @@ from ganreg.register.velocity import VelocityNetwork
 from ganreg.resume import resume_key
 from ganreg.spatial import transform_file, warp
 from ganreg.spatial.box import brain_box
+from ganreg.spatial.variation import Variation
 from ganreg.split.folds import Fold
 from ganreg.volumes import labels, overlap
 from ganreg.volumes.subjects import Subjects
+from ganreg.volumes.velocities import read_variation
 
 
 def _terms_of_images_and_labels(
@@ -117,7 +120,12 @@ def training_steps(
 
 
 def _training_set(
-    settings: RegistrationTraining, recipe: Recipe, train: list[str], structures: pd.DataFrame, subjects: Subjects
+    settings: RegistrationTraining,
+    recipe: Recipe,
+    train: list[str],
+    structures: pd.DataFrame,
+    subjects: Subjects,
+    variation: Variation | None,
 ) -> dataset.Pairs:
     """All training steps, each stream treated as the recipe says."""
     mirror_labels = labels.mirror_labels(structures)
@@ -131,12 +139,18 @@ def _training_set(
         return ClassicAugmentation(augmentation, mirror_labels)
 
     supervision = "displacement" if recipe.pretraining else recipe.synthetic and recipe.synthetic.supervision
-    known = recipe.known if supervision in ("displacement", "both") else None
+    known = velocities_of(recipe.known, variation) if supervision in ("displacement", "both") else None
     added = dataset.Treatment(classic(recipe.post_processing), known, supervision != "displacement")
     steps = training_steps(settings, recipe, train, subjects.synthetic)
     flips = mirror_labels if settings.flip else None
     real = dataset.Treatment(classic(recipe.augmentation))
     return dataset.Pairs(subjects, steps, recipe.task, flips, settings.seed, real, added)
+
+
+def _fine_tuned(settings: RegistrationTraining) -> RegistrationTraining:
+    """The settings of steps after the pre-training."""
+    rates = {name: settings.fine_tuning * getattr(settings, name) for name in ("learning_rate", "muon_rate")}
+    return settings.model_copy(update=rates)
 
 
 def train(
@@ -150,6 +164,7 @@ def train(
     key: str,
     samples: Path | None = None,
     start: Path | None = None,
+    velocities: Sequence[Path] = (),
 ) -> tuple[list[dict[str, float]], dict[str, str]]:
     """Train a registration network on one fold's training subjects.
 
@@ -165,6 +180,7 @@ def train(
     key : str, resume key of all settings and of the code; it is completed with the hashes of the files that are read
     samples : Path of the synthetic subjects, or None
     start : Path of the weights that training starts from, or None
+    velocities : list of Path, from the template to subjects, where known deformations are drawn from these
 
     Returns
     -------
@@ -178,24 +194,25 @@ def train(
     task = recipe.task
     limit = recipe.synthetic.subjects if recipe.synthetic else None
     subjects = Subjects(subjects_folder, sorted({task.fixed, task.moving}), samples, limit)
-    training_set = _training_set(settings, recipe, fold["train"], structures, subjects)
+    variation, read = read_variation(velocities, fold["train"], recipe.known.components)
+    training_set = _training_set(settings, recipe, fold["train"], structures, subjects, variation)
     held_out = [dataset.Step(pair["moving"], pair["fixed"], k) for k, pair in enumerate(fold["validation_pairs"])]
     validation = dataset.Pairs(subjects, held_out, task)
     used = sorted({subject for step in [*training_set.steps, *held_out] for subject in (step.moving, step.fixed)})
-    inputs = {str(path): io.sha256(path) for subject in used for path in subjects.paths(subject).values()}
+    inputs = read | {str(path): io.sha256(path) for subject in used for path in subjects.paths(subject).values()}
     torch.manual_seed(settings.seed)
     model = networks.build(settings)
     if start:
         load_weights(model, start)
         inputs[str(start)] = io.sha256(start)
-        rates = {name: settings.fine_tuning * getattr(settings, name) for name in ("learning_rate", "muon_rate")}
-        settings = settings.model_copy(update=rates)
+        settings = _fine_tuned(settings)
     count = int((structures["name"] != labels.REST).sum())
     loss_of, score_of = loss_function(settings, count), score_function(count)
     title = f"{name} fold {fold['fold']}"
-    return training.train(
+    history, opened = training.train(
         title, model, training_set, validation, loss_of, score_of, settings, output, resume_key(key, inputs)
     )
+    return history, opened | read
 
 
 def _refiner(

@@ -7,6 +7,7 @@ from pydantic import Field
 from ganreg.learn.settings import Supervised
 from ganreg.register import similarity
 from ganreg.settings import Block, Count, Fraction, Positive, Precision, Seeded, Weight, Whole, Widths
+from ganreg.spatial.settings import Components
 
 # a type checker takes a Literal of nothing but literals
 if TYPE_CHECKING:
@@ -29,14 +30,15 @@ class KnownDeformation(Block):
         [SplineScale(spacing_mm=32, sd_mm=2), SplineScale(spacing_mm=16, sd_mm=1.2)],
         description="Both subjects of a pair are moved so: together by about as much as two subjects differ.",
     )
+    components: Components = 0
 
 
 class RegistrationTraining(Supervised):
     """What all registration networks are trained with."""
 
-    steps: Count = Field(150, description="Training steps on real pairs.")
+    steps: Count = Field(100, description="Training steps on real pairs.")
     pretraining: Whole = Field(
-        500,
+        600,
         description="Steps before the others, on T1w and T2w of one training subject under known random deformations "
         "(block `known`). All arms of a fold start from the network that this leaves.",
     )

@@ -43,6 +43,6 @@ class VoxelMorph(Network):
             features.append(layer(features[-1]))
         x = features.pop()
         for layer in self.up:
-            x = functional.interpolate(layer(x), scale_factor=2.0, mode="nearest")
-            x = torch.cat([x, features.pop()], dim=1)
+            skip = features.pop()
+            x = torch.cat([functional.interpolate(layer(x), size=skip.shape[2:], mode="nearest"), skip], dim=1)
         return self.flow(self.full(x))

@@ -32,7 +32,7 @@ class RdnnTraining(Supervised):
     flip: bool = Field(True, description="Left to right at random, structures swapped.")
     deformation: Deformation = Field(Deformation(elastic_sd_mm=2), description="Of the training subjects.")
     gain: Weight = Field(0.2, description="Of the gray values, plus and minus.")
-    steps: Count = Field(500, description="Training steps, one subject each.")
+    steps: Count = Field(300, description="Training steps, one subject each.")
     learning_rate: Positive = Field(0.009, description="Of Adam, for biases, norms and the heads.")
     muon_rate: Weight = Field(0.4, description="Of Muon, for all other weights; 0: Adam for all.")
     validate_every: Count = Field(100, description="Steps between validations.")

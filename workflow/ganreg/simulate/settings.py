@@ -43,7 +43,7 @@ class Uniform(Block):
         [5, 11, 19, 21, 26, 27, 29, 37, 39, 40, 41, 48, 49, 56, 62, 70, 72, 77, 78, 80, 88, 90, 91, 92, 99, 100],
         description="Labels of the template.",
     )
-    share: Share = Field(0.65, description="Share of the way to the mean.")
+    share: Share = Field(0.7, description="Share of the way to the mean.")
 
 
 class Size(Block):
@@ -93,7 +93,7 @@ class Anatomy(Seeded):
         1, description="Of the raw T1w images in mm: 1, or 2 to save time. The head's size comes on top."
     )
     velocity: Scales = Field(
-        [Scale(smoothness_mm=16, sd=1.55), Scale(smoothness_mm=8, sd=1.3), Scale(smoothness_mm=4, sd=1.15)],
+        [Scale(smoothness_mm=16, sd=1.35), Scale(smoothness_mm=8, sd=1.15), Scale(smoothness_mm=4, sd=1.1)],
         description="Anatomy: a stationary velocity field, the sum of Gaussian random fields of these smoothnesses "
         "and standard deviations in mm.",
     )
@@ -113,7 +113,7 @@ class Anatomy(Seeded):
         Size(mean=-0.06), description="The head's size. It is a matter of voxel sizes: no voxel is resampled."
     )
     parcellation: Scales = Field(
-        [Scale(smoothness_mm=4, sd=0.75)],
+        [Scale(smoothness_mm=4, sd=0.95)],
         description="Boundaries between parcels that the gray values do not show, in mm.",
     )
     uniform: Uniform = Field(Uniform(), description="Deep structures, more uniform than the template shows them.")

@@ -12,7 +12,8 @@ from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from ganreg.spatial import warp
-from ganreg.spatial.settings import Deformation, SeededDeformation
+from ganreg.spatial.settings import Deformation, SampleDeformation
+from ganreg.spatial.variation import Variation
 
 
 def _spline(size: int, nodes: int) -> np.ndarray:
@@ -56,11 +57,25 @@ def random_displacement(
     return torch.from_numpy(voxels.astype(np.float32))[None]
 
 
-def numbered_displacement(
-    number: int, shape: Sequence[int], spacing: npt.ArrayLike, settings: SeededDeformation
-) -> torch.Tensor:
-    """Displacement of sample `number`, the same for all kinds of samples; parameters and returns as above."""
-    return random_displacement(np.random.default_rng([settings.seed, number]), shape, spacing, settings)
+class Displacements:
+    """Displacement of sample `number`, the same for all kinds of samples.
+
+    Parameters
+    ----------
+    settings : SampleDeformation
+    variation : Variation, or None
+        What is drawn from in the place of the settings' limits and standard deviation.
+    """
+
+    def __init__(self, settings: SampleDeformation, variation: Variation | None = None) -> None:
+        self.settings, self.variation = settings, variation
+
+    def __call__(self, number: int, shape: Sequence[int], spacing: npt.ArrayLike) -> torch.Tensor:
+        """A displacement (1, 3, X, Y, Z), float32, in voxels of `spacing`, mm."""
+        rng = np.random.default_rng([self.settings.seed, number])
+        if self.variation:
+            return self.variation.displacement(rng, shape)
+        return random_displacement(rng, shape, spacing, self.settings)
 
 
 def deform_labels(labels: np.ndarray, displacement: torch.Tensor) -> np.ndarray:

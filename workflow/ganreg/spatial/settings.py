@@ -1,8 +1,18 @@
 """Settings of random deformations."""
 
+from typing import Annotated
+
 from pydantic import Field
 
-from ganreg.settings import Block, Fraction, Positive, Seeded, Weight
+from ganreg.settings import Block, Fraction, Positive, Seeded, Weight, Whole
+
+Components = Annotated[
+    Whole,
+    Field(
+        description="0: as these values say. More: as the fold's training subjects vary, by so many principal "
+        "components of their velocities from the template.",
+    ),
+]
 
 
 class Deformation(Block):
@@ -15,5 +25,7 @@ class Deformation(Block):
     elastic_sd_mm: Weight = Field(2.5, description="Standard deviation of the displacement at the nodes.")
 
 
-class SeededDeformation(Deformation, Seeded):
-    """A `Deformation` with a seed of its own."""
+class SampleDeformation(Deformation, Seeded):
+    """What synthetic subjects are deformed by."""
+
+    components: Components = 0

@@ -7,8 +7,7 @@ import torch
 
 from ganreg.preprocess.augment import flip
 from ganreg.spatial import warp
-from ganreg.spatial.deform import deform_labels, numbered_displacement, random_displacement
-from ganreg.spatial.settings import SeededDeformation
+from ganreg.spatial.deform import Displacements, deform_labels, random_displacement
 from ganreg.synthesize.settings import DaganAugmentation
 from ganreg.volumes.normalize import SHIFT, zscore
 
@@ -25,7 +24,7 @@ class SubjectAugmentation:
     seed : int or sequence of ints
     mirror_labels : uint8 array (K + 1,), or None
         As `labels.mirror_labels` gives it; None: no flips.
-    deformation : SeededDeformation, or None
+    displacements : Displacements, or None
         What moves copy `number`, as it moves sample `number` of the other kinds, in the place of the published
         rotation, zoom, shift and elastic deformation.
     """
@@ -35,10 +34,10 @@ class SubjectAugmentation:
         settings: DaganAugmentation,
         seed: int | Sequence[int],
         mirror_labels: np.ndarray | None = None,
-        deformation: SeededDeformation | None = None,
+        displacements: Displacements | None = None,
     ) -> None:
         self.settings, self.seed, self.mirror_labels = settings, seed, mirror_labels
-        self.deformation = deformation
+        self.displacements = displacements
 
     def __call__(
         self, images: Mapping[str, np.ndarray], labels: np.ndarray, affine: np.ndarray, number: int
@@ -63,8 +62,8 @@ class SubjectAugmentation:
         """
         rng = np.random.default_rng([*np.atleast_1d(self.seed), number])
         spacing = np.linalg.norm(affine[:3, :3], axis=0)
-        if self.deformation:
-            displacement = numbered_displacement(number, labels.shape, spacing, self.deformation)
+        if self.displacements:
+            displacement = self.displacements(number, labels.shape, spacing)
         else:
             displacement = random_displacement(rng, labels.shape, spacing, self.settings)
         moved = deform_labels(labels, displacement)

@@ -8,7 +8,7 @@ import torch
 
 from ganreg import io
 from ganreg.learn.inference import trained
-from ganreg.spatial.settings import SeededDeformation
+from ganreg.spatial.deform import Displacements
 from ganreg.synthesize.dagan_augmentation import SubjectAugmentation
 from ganreg.synthesize.dagan_data import volumes, zscores
 from ganreg.synthesize.dagan_networks import Generator, undersample
@@ -59,7 +59,7 @@ def sampler(
     data: Conditioned,
     names: Sequence[str],
     mirror_labels: np.ndarray | None,
-    deformation: SeededDeformation,
+    displacements: Displacements,
 ) -> tuple[Sampler, dict[str, str]]:
     """A function that draws DAGAN's samples from some subjects, taken in turn.
 
@@ -70,7 +70,7 @@ def sampler(
     data : Conditioned, the subjects and their label maps
     names : list of str
     mirror_labels : uint8 array (K + 1,), or None, as `labels.mirror_labels` gives it
-    deformation : SeededDeformation
+    displacements : Displacements
         Of the other kinds' samples; unless the settings ask for the published one.
 
     Returns
@@ -87,7 +87,7 @@ def sampler(
         settings.augmentation,
         [settings.seed, 1],
         mirror_labels if published else None,
-        None if published else deformation,
+        None if published else displacements,
     )
     restore = restorer(weights, settings, shape[1])
 

@@ -12,8 +12,7 @@ import torch
 
 from ganreg import io
 from ganreg.learn.inference import trained
-from ganreg.spatial.deform import deform_image, deform_labels, numbered_displacement
-from ganreg.spatial.settings import SeededDeformation
+from ganreg.spatial.deform import Displacements, deform_image, deform_labels
 from ganreg.synthesize.contrast import random_contrast
 from ganreg.synthesize.pgan_condition import Condition
 from ganreg.synthesize.pgan_data import Conditioned
@@ -27,7 +26,7 @@ Drawn = tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]
 
 
 def source(
-    names: Sequence[str], number: int, labels_of: LabelsOf, deformation: SeededDeformation
+    names: Sequence[str], number: int, labels_of: LabelsOf, displacements: Displacements
 ) -> tuple[str, np.ndarray, torch.Tensor, np.ndarray]:
     """What sample `number` is made from.
 
@@ -36,7 +35,7 @@ def source(
     names : list of str, training subjects, taken in turn
     number : int, from 1
     labels_of : function (subject) -> (label array (X, Y, Z), affine)
-    deformation : SeededDeformation
+    displacements : Displacements
 
     Returns
     -------
@@ -47,7 +46,7 @@ def source(
     """
     subject = names[(number - 1) % len(names)]
     labels, affine = labels_of(subject)
-    displacement = numbered_displacement(number, labels.shape, np.linalg.norm(affine[:3, :3], axis=0), deformation)
+    displacement = displacements(number, labels.shape, np.linalg.norm(affine[:3, :3], axis=0))
     return subject, deform_labels(labels, displacement), displacement, affine
 
 
@@ -85,7 +84,7 @@ def pgan(
     data: Conditioned,
     names: Sequence[str],
     labels: int,
-    deformation: SeededDeformation,
+    displacements: Displacements,
 ) -> tuple[Sampler, Sampler, dict[str, str]]:
     """Samples of the progressive GAN: deformed label maps, and images drawn for them.
 
@@ -96,7 +95,7 @@ def pgan(
     data : Conditioned
     names : list of str, the subjects whose maps are taken
     labels : int, the largest label number
-    deformation : SeededDeformation
+    displacements : Displacements
 
     Returns
     -------
@@ -114,7 +113,7 @@ def pgan(
         return dict(zip(data.modalities, images, strict=True)), labels, affine
 
     def draw(number: int) -> Drawn:
-        _, moved, _, affine = source(names, number, data.read_map, deformation)
+        _, moved, _, affine = source(names, number, data.read_map, displacements)
         # a stream of its own: the deformation is that of the other kinds whatever the latent vector's length
         return imaged(moved, affine, [number, 1])
 
@@ -124,12 +123,12 @@ def pgan(
     return draw, draw_again, {str(weights): io.sha256(weights), **data.hashes}
 
 
-def warped(data: Conditioned, names: Sequence[str], deformation: SeededDeformation) -> tuple[Sampler, dict[str, str]]:
+def warped(data: Conditioned, names: Sequence[str], displacements: Displacements) -> tuple[Sampler, dict[str, str]]:
     """Control: real images, with the maps that condition the GAN, under the deformations.
 
     Parameters
     ----------
-    data, names, deformation : as of `pgan`
+    data, names, displacements : as of `pgan`
 
     Returns
     -------
@@ -142,7 +141,7 @@ def warped(data: Conditioned, names: Sequence[str], deformation: SeededDeformati
         data.read(name)
 
     def draw(number: int) -> Drawn:
-        subject, labels, displacement, affine = source(names, number, data.read_map, deformation)
+        subject, labels, displacement, affine = source(names, number, data.read_map, displacements)
         # without the shift, so that the background is no darker than the brain and leaves no rim
         images = zip(data.modalities, data.read(subject)[0].numpy(), strict=True)
         return {name: deform_image(image, displacement) for name, image in images}, labels, affine
@@ -151,15 +150,15 @@ def warped(data: Conditioned, names: Sequence[str], deformation: SeededDeformati
 
 
 def contrasts(
-    data: Conditioned, names: Sequence[str], deformation: SeededDeformation, settings: RandomContrast
+    data: Conditioned, names: Sequence[str], displacements: Displacements, settings: RandomContrast
 ) -> tuple[Sampler, dict[str, str]]:
     """Control: images of random contrast, made from the deformed maps alone; parameters and returns as of `warped`."""
     for name in names:
         data.read_map(name)
 
     def draw(number: int) -> Drawn:
-        _, labels, _, affine = source(names, number, data.read_map, deformation)
-        rng = np.random.default_rng([deformation.seed, number, 1])
+        _, labels, _, affine = source(names, number, data.read_map, displacements)
+        rng = np.random.default_rng([displacements.settings.seed, number, 1])
         return {name: random_contrast(rng, labels, settings) for name in data.modalities}, labels, affine
 
     return draw, dict(data.hashes)

@@ -23,7 +23,7 @@ def stage_shapes(shape: Sequence[int], count: int) -> list[tuple[int, ...]]:
 
     Returns
     -------
-    list of (X, Y, Z): [48, 48, 48] in 4 stages begins at 6, 6, 6; [160, 224, 192] in 6 stages at 5, 7, 6.
+    list of (X, Y, Z): [40, 48, 40] in 4 stages begins at 5, 6, 5; [160, 224, 192] in 6 stages at 5, 7, 6.
 
     Raises
     ------

@@ -54,11 +54,11 @@ class PganTraining(Trained):
             Stage(width=32, batch=2, fade_in=0, steady=600),
             Stage(width=32, batch=2, fade_in=200, steady=200),
             Stage(width=16, batch=1, fade_in=150, steady=250),
-            Stage(width=8, batch=1, fade_in=100, steady=180),
+            Stage(width=8, batch=1, fade_in=80, steady=140),
         ],
-        description="The first stage's grid is the working grid halved as often as stages follow it: 6, 12, 24 and 48 "
-        "voxels a side by default. A stage sees `fade_in` images while it fades in and `steady` ones after, in "
-        "batches of `batch`: 1,180 steps in all by default.",
+        description="The first stage's grid is the working grid halved as often as stages follow it: 5 x 6 x 5 "
+        "voxels by default. A stage sees `fade_in` images while it fades in and `steady` ones after, in "
+        "batches of `batch`: 1,120 steps in all by default.",
     )
     latent: Count = Field(16, description="Length of the random vector.")
     embedding: Count = Field(8, description="Numbers that stand for a label.")

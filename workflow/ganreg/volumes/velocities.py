@@ -1,0 +1,33 @@
+"""Files of the velocities that lead from the template to each subject."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ganreg import io
+from ganreg.spatial.variation import Variation
+from ganreg.volumes import bids
+
+
+def read_variation(
+    files: Sequence[Path], subjects: Sequence[str], components: int
+) -> tuple[Variation | None, dict[str, str]]:
+    """How some subjects vary, from the files of theirs among others.
+
+    Parameters
+    ----------
+    files : list of Path, of arrays (3, U, V, W); none: there is no variation to read
+    subjects : list of str
+    components : int, as of `Variation`
+
+    Returns
+    -------
+    variation : Variation, or None
+    opened : dict, path -> SHA-256 of the files that were read
+    """
+    chosen = [path for path in files if bids.subject_of(path) in subjects]
+    if not chosen:
+        return None, {}
+    velocities = np.stack([np.load(path) for path in chosen])
+    return Variation(velocities, components), {str(path): io.sha256(path) for path in chosen}
