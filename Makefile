@@ -31,28 +31,27 @@ help:
 	@echo "Afterwards: .venv/bin/snakemake --cores N works by hand."
 
 run: setup
-	@$(BIN)/python workflow/scripts/print_plan.py
-	@$(BIN)/snakemake --cores $(CORES) --quiet rules --report $(RESULTS)/report.zip --report-after-run
+	@$(BIN)/snakemake --cores $(CORES) --logger ganreg --report $(RESULTS)/report.zip --report-after-run
 	@$(BIN)/python workflow/scripts/print_headline.py --results $(RESULTS)
 
 demo: setup
-	@$(BIN)/snakemake $(SMOKE) --cores $(CORES) --quiet rules
+	@$(BIN)/snakemake $(SMOKE) --cores $(CORES) --logger ganreg
 	@$(BIN)/python workflow/scripts/print_headline.py --results results/smoke
 
 reproduce: setup
 	@test -f benchmarks/reference/table1.csv || { echo "error: benchmarks/reference: expected the tables of a run to compare with, found none (benchmarks/store_results.py keeps them)" >&2; exit 1; }
-	@$(BIN)/snakemake --cores $(CORES) --quiet rules --config pathvars='{"results": "results/reproduced"}'
+	@$(BIN)/snakemake --cores $(CORES) --logger ganreg --config pathvars='{"results": "results/reproduced"}'
 	@$(BIN)/python workflow/scripts/compare_tables.py --results results/reproduced --reference benchmarks/reference
 
 figures: setup
-	@$(BIN)/snakemake --cores $(CORES) --quiet rules -- figures tables
+	@$(BIN)/snakemake --cores $(CORES) --logger ganreg -- figures tables
 
 data: setup
 	@echo "Progress: tail -F results/logs/get_$(DATA).log"
-	@$(BIN)/snakemake --cores $(CORES) --quiet rules --config dataset=embedded external='{"dataset": "simulated"}' -- get_$(DATA)
+	@$(BIN)/snakemake --cores $(CORES) --logger ganreg --config dataset=embedded external='{"dataset": "simulated"}' -- get_$(DATA)
 
 bench: setup
-	@$(BIN)/snakemake --configfile presets/bench.yaml --cores $(CORES) --quiet rules
+	@$(BIN)/snakemake --configfile presets/bench.yaml --cores $(CORES) --logger ganreg
 	@$(BIN)/python workflow/scripts/print_headline.py --results results/bench
 
 bench-speed: setup

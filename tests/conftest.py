@@ -103,7 +103,7 @@ def root():
 def finished(tmp_path_factory):
     """A copy of the project in which the smoke preset has run to the end."""
     folder = copy_project(tmp_path_factory.mktemp("finished"))
-    result = snakemake(folder, "--configfile", SMOKE, "--quiet", "rules")
+    result = snakemake(folder, "--configfile", SMOKE, "--logger", "ganreg")
     assert result.returncode == 0, result.stdout + result.stderr
     return folder
 
