@@ -21,7 +21,7 @@ class BiasCorrection(Block):
 class Preprocess(Block):
     """The working grid in the template's space, and what is done to images before."""
 
-    spacing: Positive = Field(4, description="In mm. 4 with [40, 48, 40] is fast; 3 with [56, 64, 56].")
+    spacing: Positive = Field(4.25, description="In mm. 4.25 with [40, 48, 40] is fast; 3 with [56, 72, 64].")
     shape: Shape = Field(
         [40, 48, 40],
         description="Left-right, posterior-anterior, inferior-superior; every side a multiple of 8. The paper's "
