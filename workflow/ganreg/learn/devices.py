@@ -5,13 +5,14 @@ from typing import Any, TypeVar
 import torch
 
 from ganreg.errors import InputError
+from ganreg.learn.gpus import own_gpu
 from ganreg.settings import Device, Precision
 
 Model = TypeVar("Model", bound=torch.nn.Module)
 
 
 def choose_device(name: Device) -> torch.device:
-    """The torch device of a setting: auto takes a GPU where there is one.
+    """The torch device of a setting: auto takes a GPU where there is one, one of its own where there are several.
 
     Raises
     ------
@@ -21,7 +22,7 @@ def choose_device(name: Device) -> torch.device:
     available = torch.cuda.is_available()
     if name == "cuda" and not available:
         raise InputError("device: expected a CUDA device, found none (device: auto falls back on the CPU)")
-    return torch.device("cuda" if available and name != "cpu" else "cpu")
+    return torch.device("cuda", own_gpu()) if available and name != "cpu" else torch.device("cpu")
 
 
 def choose_precision(name: Precision, device: torch.device) -> torch.dtype | None:
