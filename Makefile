@@ -13,7 +13,7 @@ NIFTYREG := niftyreg==1.5.70rc1
 .PHONY: help run demo reproduce figures data bench bench-speed config test test-chaos test-slurm test-conda lint setup lock clean
 
 help:
-	@echo "make run      the main job: the simulated cohort of config.yaml, five folds, all methods, the report"
+	@echo "make run      the main job: the simulated cohort of config.yaml, five folds, the report"
 	@echo "make demo     every stage once, small: results/smoke"
 	@echo "make reproduce  the main job anew in results/reproduced, and its tables against benchmarks/reference"
 	@echo "make figures  figures and tables' pictures anew"

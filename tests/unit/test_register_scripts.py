@@ -109,7 +109,9 @@ def test_a_network_is_trained_on_the_training_subjects_of_its_fold(train, study)
 def test_an_arm_adds_its_synthetic_subjects_and_its_augmentation(train, study):
     samples = {"samples": study / "pgan", "origins": study / "pgan.json"}
     augmentation, synthetic = Augmentation(), Synthetic(subjects=2)
-    _, manifest = train("unet_pgan", samples, synthetic=synthetic)
+    history, manifest = train("unet_pgan", samples, synthetic=synthetic)
+    # as often, and after as many real steps, as without them
+    assert [line["step"] for line in history] == [4, 8]
     assert {"pgan1", "pgan2"} <= opened_subjects(manifest)
     assert "pgan3" not in opened_subjects(manifest)
     assert manifest["opened"]["seen by the GAN"] == "hash"
@@ -135,6 +137,15 @@ def test_arms_start_from_the_network_that_pretraining_left(train, study):
         torch.load(study / f"{name}.pt", weights_only=True)["flow.weight"] for name in ("unet_none", "started")
     )
     assert (plain != started).any()
+
+
+@pytest.mark.parametrize("before", [0.2, float("nan")])
+def test_an_arm_is_as_flat_as_what_it_started_from(train, study, before):
+    train("unet_pretrained", pretraining=True)
+    io.write_json(study / "start.json", {"opened": {}, "late_gain": before})
+    _, manifest = train("started", {"start": study / "unet_pretrained.pt", "origins": study / "start.json"})
+    np.testing.assert_equal(manifest["late_gain"], before)
+    assert manifest["under_trained"]
 
 
 @pytest.mark.parametrize("refinement", [None, Refinement(steps=2)])

@@ -62,6 +62,8 @@ def test_files_of_other_subjects_are_not_read(tmp_path):
     assert torch.equal(*drawn)
     assert not torch.equal(drawn[0], Displacements(deformation)(5, (12, 14, 10), [4, 4, 4]))
     assert read_variation([], ["01"], 4) == (None, {})
+    with pytest.raises(InputError, match="expected a velocity of each subject, found none of 09"):
+        read_variation(files, ["01", "09"], 4)
 
 
 def test_the_estimated_velocity_brings_the_subject_onto_the_template(tmp_path):

@@ -24,7 +24,7 @@ def test_every_snakemake_command_can_be_planned(command, tmp_path):
 
 def test_data_can_be_fetched_for_a_configuration_that_asks_for_them(tmp_path):
     folder = copy_project(tmp_path)
-    edit(folder, "config.yaml", "  dataset: simulated", "  dataset: bids")
+    edit(folder, "config.yaml", "  dataset: null", "  dataset: bids")
     (command,) = [command for command in COMMANDS if "get_$(DATA)" in command]
     arguments = command.replace("$(CORES)", "2").replace("$(DATA)", "rire")
     result = snakemake(folder, "--dry-run", *shlex.split(arguments))

@@ -16,6 +16,9 @@ OVERLAY = {
     "registration": {"methods": [each for each in methods.METHODS if not each.startswith("voxelmorph2_")]},
     "split": {"training_sizes": [3]},
     "robustness": {"methods": ["syn_mi", "unet_none"]},
+    "external": {"dataset": "simulated"},
+    "uncertainty": {"method": "unet_proposed"},
+    "deformation": {"components": 2},
     "runtime": {"threads": 3},
 }
 # of jobs that are not short: their logs tell what they do

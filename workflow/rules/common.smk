@@ -32,7 +32,7 @@ STARTED = time.time()
 
 
 onerror:
-    # with --quiet rules, as the Makefile has it, Snakemake says nothing of the jobs that failed
+    # quiet about rules, Snakemake says nothing of the jobs that failed
     logs = Path(config["pathvars"]["results"], "logs")
     for path in sorted(logs.rglob("*.log"), key=lambda path: path.stat().st_mtime):
         if path.stat().st_mtime >= STARTED and (lines := path.read_text(errors="replace").splitlines()):

@@ -151,13 +151,13 @@ for kind, settings in {"warped": {}, "random_contrast": {"settings": CONFIG.rand
         conda:
             "../../envs/torch.yaml"
         params:
-            kind=kind,
+            script=f"sample_{kind}",
             options=sampling_options(**settings),
             code=code(f"sample_{kind}", "torch"),
             subjects=subjects_folder,
         shell:
             """
-            python "$SCRIPTS/sample_{params.kind}.py" \
+            python "$SCRIPTS/{params.script}.py" \
                 --options {params.options:q} \
                 --code {params.code} \
                 --folds {input.folds:q} \

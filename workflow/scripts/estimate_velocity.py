@@ -1,15 +1,25 @@
 """Estimate the velocity that leads from the template to a subject, by instance optimization of T1w images."""
 
-import nibabel as nib
 import numpy as np
-import SimpleITK as sitk
 import torch
+from scipy import ndimage
 
 from ganreg import cli, io
 from ganreg.learn.devices import choose_device
-from ganreg.preprocess import resample
 from ganreg.register.instance import Instance, optimize
 from ganreg.volumes import normalize
+
+# full width at half maximum of a Gaussian in units of its standard deviation
+FWHM = 2.3548
+
+
+def on_grid(data, affine, shape, target):
+    """A volume on a coarser grid of the same space, low-passed to its voxels, linearly interpolated."""
+    old, new = (np.linalg.norm(each[:3, :3], axis=0) for each in (affine, target))
+    sigma = np.sqrt(np.maximum(new**2 - old**2, 0)) / FWHM / old
+    matrix = np.linalg.inv(affine) @ target
+    smooth = ndimage.gaussian_filter(data.astype(np.float32), sigma)
+    return ndimage.affine_transform(smooth, matrix[:3, :3], matrix[:3, 3], shape, order=1)
 
 
 def main(argv=None):
@@ -18,10 +28,12 @@ def main(argv=None):
     settings = args.options
     cli.set_threads(settings.threads)
     template, mask = io.load_image(args.template_image), io.load_labels(args.template_mask)
-    subject, identity = io.load_image(args.image), sitk.Transform(3, sitk.sitkIdentity)
-    brain = np.where(np.asarray(mask.dataobj) > 0, np.asarray(template.dataobj), 0)
-    there = resample.resample_image(nib.Nifti1Image(brain, template.affine), identity, subject.shape, subject.affine)
-    scores = normalize.zscore(there, resample.resample_mask(mask, identity, subject), args.template_image)
+    subject, brain = io.load_image(args.image), np.asarray(mask.dataobj) > 0
+    there, share = (
+        on_grid(each, template.affine, subject.shape, subject.affine)
+        for each in (np.where(brain, np.asarray(template.dataobj), 0), brain)
+    )
+    scores = normalize.zscore(there, share > 0.5, args.template_image)
     device = choose_device(settings.device)
     images = (torch.from_numpy(np.asarray(each))[None, None].to(device) for each in (scores, subject.dataobj))
     velocity = optimize(*images, settings)[0].cpu().numpy()

@@ -94,7 +94,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             named = {"subject": subject, "modality": modality, "image": when}
             tables.append(pd.DataFrame({**named, "mm": line.millimeters, "value": values}))
             spacing = "x".join(f"{side:.3g}" for side in (before if when == "before" else after).header.get_zooms()[:3])
-            drawings.append((volume, line, f"{modality}, {when}: {spacing} mm"))
+            drawings.append((volume, line, f"{modality}, {when}\n{spacing} mm"))
     data, colors = pd.concat(tables), style.colors(settings, 2)
     size = {"nrows": len(options.modalities), "ncols": 3, "figsize": (10, 3 * len(options.modalities))}
     size["gridspec_kw"] = {"width_ratios": [1, 1, 1.8]}

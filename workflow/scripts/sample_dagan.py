@@ -34,7 +34,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     fold = folds.select(io.read_json(args.folds), args.fold)
     data, names = Conditioned(args.subjects, args.maps, options.modalities), fold["train"][: options.samples]
     mirrored = mirror_labels(pd.read_csv(args.structures, sep="\t"))
-    variation, velocities = read_variation(args.velocities, fold["train"], options.deformation.components)
+    files = [] if options.settings.published_deformation else args.velocities
+    variation, velocities = read_variation(files, fold["train"], options.deformation.components)
     displacements = Displacements(options.deformation, variation)
     draw, used = sampler(args.weights, options.settings, data, names, mirrored, displacements)
     opened = {**inherited(args.built_on), **used, **velocities}

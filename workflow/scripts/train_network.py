@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from ganreg import cli, io, manifest
@@ -50,12 +51,12 @@ def main(argv: list[str] | None = None) -> None:
         args.start,
         args.velocities,
     )
-    gains = [late_gain(history)]
+    gain = late_gain(history)
     for path in args.origins:
         origin = io.read_json(path)
         opened |= origin["opened"]
-        # what it started from may not have been flat
-        gains += [origin["late_gain"]] if "late_gain" in origin else []
+        # what it started from may not have been flat; what cannot be told of one cannot be told of both
+        gain = np.maximum(gain, origin.get("late_gain", gain))
     io.write_text(args.history, "".join(json.dumps(line) + "\n" for line in history))
     manifest.write(
         args.manifest,
@@ -64,8 +65,8 @@ def main(argv: list[str] | None = None) -> None:
         method=args.method,
         options=options,
         opened=opened,
-        under_trained=under_trained(max(gains)),
-        late_gain=max(gains),
+        under_trained=under_trained(gain),
+        late_gain=float(gain),
         best=max(line["validation_dice"] for line in history),
     )
 

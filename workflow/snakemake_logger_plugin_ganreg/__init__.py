@@ -24,6 +24,8 @@ LINE_EVERY_SECONDS = 60
 
 def expected_seconds() -> dict[str, float]:
     """Rule -> core seconds of a job on another machine: how rules compare, not how long they take here."""
+    if not EXPECTED.is_file():
+        return {}
     with EXPECTED.open(encoding="utf-8") as stream:
         return {row["rule"]: float(row["core_seconds"]) for row in csv.DictReader(stream)}
 
@@ -56,6 +58,8 @@ class LogHandler(LogHandlerBase):
             self.course.finish(given["job_id"])
         elif event in (LogEvent.JOB_ERROR, LogEvent.GROUP_ERROR) or record.levelno >= WARNING:
             self.console.print(self.format(record), markup=False)
+            if event == LogEvent.JOB_ERROR:
+                self.course.finish(given["jobid"], done=False)
         elif event is None and record.getMessage().startswith("Nothing to be done"):
             self.console.print("Nothing to do: all results are up to date.")
 

@@ -138,9 +138,8 @@ def _training_set(
 
         return ClassicAugmentation(augmentation, mirror_labels)
 
-    supervision = "displacement" if recipe.pretraining else recipe.synthetic and recipe.synthetic.supervision
-    known = velocities_of(recipe.known, variation) if supervision in ("displacement", "both") else None
-    added = dataset.Treatment(classic(recipe.post_processing), known, supervision != "displacement")
+    known = velocities_of(recipe.known, variation) if recipe.draws_known else None
+    added = dataset.Treatment(classic(recipe.post_processing), known, recipe.supervision != "displacement")
     steps = training_steps(settings, recipe, train, subjects.synthetic)
     flips = mirror_labels if settings.flip else None
     real = dataset.Treatment(classic(recipe.augmentation))
@@ -151,6 +150,14 @@ def _fine_tuned(settings: RegistrationTraining) -> RegistrationTraining:
     """The settings of steps after the pre-training."""
     rates = {name: settings.fine_tuning * getattr(settings, name) for name in ("learning_rate", "muon_rate")}
     return settings.model_copy(update=rates)
+
+
+def _validated_alike(settings: RegistrationTraining, steps: int) -> RegistrationTraining:
+    """The settings of so many steps in all, validated after as many real ones in every arm.
+
+    More validations would be more weights to choose from.
+    """
+    return settings.model_copy(update={"validate_every": round(settings.validate_every * steps / settings.steps)})
 
 
 def train(
@@ -194,7 +201,8 @@ def train(
     task = recipe.task
     limit = recipe.synthetic.subjects if recipe.synthetic else None
     subjects = Subjects(subjects_folder, sorted({task.fixed, task.moving}), samples, limit)
-    variation, read = read_variation(velocities, fold["train"], recipe.known.components)
+    files = velocities if recipe.draws_known else []
+    variation, read = read_variation(files, fold["train"], recipe.known.components)
     training_set = _training_set(settings, recipe, fold["train"], structures, subjects, variation)
     held_out = [dataset.Step(pair["moving"], pair["fixed"], k) for k, pair in enumerate(fold["validation_pairs"])]
     validation = dataset.Pairs(subjects, held_out, task)
@@ -208,9 +216,18 @@ def train(
         settings = _fine_tuned(settings)
     count = int((structures["name"] != labels.REST).sum())
     loss_of, score_of = loss_function(settings, count), score_function(count)
-    title = f"{name} fold {fold['fold']}"
+    if not recipe.pretraining:
+        settings = _validated_alike(settings, len(training_set))
     history, opened = training.train(
-        title, model, training_set, validation, loss_of, score_of, settings, output, resume_key(key, inputs)
+        f"{name} fold {fold['fold']}",
+        model,
+        training_set,
+        validation,
+        loss_of,
+        score_of,
+        settings,
+        output,
+        resume_key(key, inputs),
     )
     return history, opened | read
 

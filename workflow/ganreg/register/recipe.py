@@ -21,3 +21,15 @@ class Recipe(Block):
     """Of pairs whose displacement is known."""
     pretraining: bool = False
     """true: pairs whose displacement is known alone, before all arms."""
+
+    @property
+    def supervision(self) -> str | None:
+        """What is right in the steps that are added, as `Synthetic.supervision` says it; None where none are."""
+        if self.pretraining:
+            return "displacement"
+        return self.synthetic.supervision if self.synthetic else None
+
+    @property
+    def draws_known(self) -> bool:
+        """Whether pairs are made whose displacement is known."""
+        return self.supervision in ("displacement", "both")

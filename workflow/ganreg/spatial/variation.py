@@ -15,8 +15,8 @@ class Variation:
     """A normal distribution of stationary velocities with the covariance of some subjects' velocities.
 
     Statistics on stationary velocities after Arsigny et al. 2006 (doi:10.1007/11866565_113) and, of their principal
-    components, Rueckert et al. 2003 (doi:10.1109/TMI.2003.815865). The mean is left out: a draw says how one subject
-    differs from another, and the mean how all differ from the template.
+    components, Rueckert et al. 2003 (doi:10.1109/TMI.2003.815865). The mean is left out, which is how all differ from
+    the template: two draws differ as two subjects do.
 
     Parameters
     ----------

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from ganreg import io
+from ganreg.errors import InputError
 from ganreg.spatial.variation import Variation
 from ganreg.volumes import bids
 
@@ -25,9 +26,16 @@ def read_variation(
     -------
     variation : Variation, or None
     opened : dict, path -> SHA-256 of the files that were read
+
+    Raises
+    ------
+    InputError
+        If a subject has no file, or there are fewer than two subjects.
     """
-    chosen = [path for path in files if bids.subject_of(path) in subjects]
-    if not chosen:
+    if not files:
         return None, {}
+    chosen = [path for path in files if bids.subject_of(path) in subjects]
+    if missing := {*subjects} - {bids.subject_of(path) for path in chosen}:
+        raise InputError(f"{files[0].parents[1]}: expected a velocity of each subject, found none of {min(missing)}")
     velocities = np.stack([np.load(path) for path in chosen])
     return Variation(velocities, components), {str(path): io.sha256(path) for path in chosen}
