@@ -218,17 +218,8 @@ def train(
     loss_of, score_of = loss_function(settings, count), score_function(count)
     if not recipe.pretraining:
         settings = _validated_alike(settings, len(training_set))
-    history, opened = training.train(
-        f"{name} fold {fold['fold']}",
-        model,
-        training_set,
-        validation,
-        loss_of,
-        score_of,
-        settings,
-        output,
-        resume_key(key, inputs),
-    )
+    title, key = f"{name} fold {fold['fold']}", resume_key(key, inputs)
+    history, opened = training.train(title, model, training_set, validation, loss_of, score_of, settings, output, key)
     return history, opened | read
 
 
