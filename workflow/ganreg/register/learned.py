@@ -216,8 +216,7 @@ def train(
         settings = _fine_tuned(settings)
     count = int((structures["name"] != labels.REST).sum())
     loss_of, score_of = loss_function(settings, count), score_function(count)
-    if not recipe.pretraining:
-        settings = _validated_alike(settings, len(training_set))
+    settings = settings if recipe.pretraining else _validated_alike(settings, len(training_set))
     title, key = f"{name} fold {fold['fold']}", resume_key(key, inputs)
     history, opened = training.train(title, model, training_set, validation, loss_of, score_of, settings, output, key)
     return history, opened | read
