@@ -6,7 +6,8 @@ from scipy import ndimage
 
 from ganreg import cli, io
 from ganreg.learn.devices import choose_device
-from ganreg.register.instance import Instance, optimize
+from ganreg.register.instance import Instance
+from ganreg.register.refine import optimize
 from ganreg.volumes import normalize
 
 # full width at half maximum of a Gaussian in units of its standard deviation
@@ -36,7 +37,7 @@ def main(argv=None):
     scores = normalize.zscore(there, share > 0.5, args.template_image)
     device = choose_device(settings.device)
     images = (torch.from_numpy(np.asarray(each))[None, None].to(device) for each in (scores, subject.dataobj))
-    velocity = optimize(*images, settings)[0].cpu().numpy()
+    velocity = optimize(*images, settings, settings.integration_steps)[0].cpu().numpy()
     with io.atomic(args.output) as beside, beside.open("wb") as file:
         np.save(file, velocity)
 

@@ -3,19 +3,13 @@
 The control of all networks: what one of them is worth beyond its objective is its lead over this.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pydantic import Field
 
 from ganreg.errors import InputError
 from ganreg.register.settings import Refinement
 from ganreg.settings import Count, Device, Positive, Weight, of_runtime
-
-if TYPE_CHECKING:
-    import torch
 
 # what the function imports and takes long to: imported before the first pair's seconds are counted
 PACKAGES = ("torch", "ganreg.learn.devices", "ganreg.register.refine", "ganreg.register.velocity")
@@ -30,27 +24,6 @@ class Instance(Refinement):
     integration_steps: Count = Field(5, description="Squarings.")
     device: Device = of_runtime("auto")
     threads: Count = of_runtime(1)
-
-
-def optimize(fixed: torch.Tensor, moving: torch.Tensor, settings: Instance) -> torch.Tensor:
-    """Optimize a stationary velocity on two images, from zero.
-
-    Parameters
-    ----------
-    fixed, moving : Tensor (1, 1, X, Y, Z), preprocessed, on one grid of even sides
-    settings : Instance
-
-    Returns
-    -------
-    Tensor (1, 3, X/2, Y/2, Z/2), voxels of its own grid
-    """
-    from ganreg.register.refine import refine
-    from ganreg.register.velocity import displacement_of
-
-    start = fixed.new_zeros(1, 3, *(size // 2 for size in fixed.shape[2:]))
-    return refine(
-        start, lambda velocity: displacement_of(velocity, settings.integration_steps), fixed, moving, settings
-    )
 
 
 def register(fixed_path: Path, moving_path: Path, output: Path, settings: Instance) -> None:
@@ -73,6 +46,7 @@ def register(fixed_path: Path, moving_path: Path, output: Path, settings: Instan
 
     from ganreg import io
     from ganreg.learn.devices import choose_device
+    from ganreg.register.refine import optimize
     from ganreg.register.velocity import displacement_of
     from ganreg.spatial import transform_file
 
@@ -83,5 +57,6 @@ def register(fixed_path: Path, moving_path: Path, output: Path, settings: Instan
     device = choose_device(settings.device)
     images = [torch.from_numpy(np.asarray(image.dataobj))[None, None].to(device) for image in (fixed, moving)]
 
-    displacement = displacement_of(optimize(images[0], images[1], settings), settings.integration_steps)
+    velocity = optimize(images[0], images[1], settings, settings.integration_steps)
+    displacement = displacement_of(velocity, settings.integration_steps)
     transform_file.write_transform(output, displacement[0].cpu().numpy(), fixed.affine)

@@ -7,6 +7,7 @@ import torch
 from ganreg.register import losses, similarity
 from ganreg.register.filters import sharpened
 from ganreg.register.settings import Refinement
+from ganreg.register.velocity import displacement_of
 from ganreg.spatial import warp
 
 
@@ -55,3 +56,20 @@ def refine(
         optimizer.step()
         schedule.step()
     return velocity.detach()
+
+
+def optimize(fixed: torch.Tensor, moving: torch.Tensor, settings: Refinement, integration_steps: int) -> torch.Tensor:
+    """Optimize a stationary velocity on two images, from zero: `refine` of nothing.
+
+    Parameters
+    ----------
+    fixed, moving : Tensor (1, 1, X, Y, Z), preprocessed, on one grid of even sides
+    settings : Refinement
+    integration_steps : int, squarings
+
+    Returns
+    -------
+    Tensor (1, 3, X/2, Y/2, Z/2), voxels of its own grid
+    """
+    start = fixed.new_zeros(1, 3, *(size // 2 for size in fixed.shape[2:]))
+    return refine(start, lambda velocity: displacement_of(velocity, integration_steps), fixed, moving, settings)
