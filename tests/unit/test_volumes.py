@@ -137,5 +137,5 @@ def test_subjects_are_read_once_and_what_was_opened_is_known(tmp_path):
 def test_a_subject_on_two_grids_is_one_line(tmp_path):
     write_subject(tmp_path, "a", 0)
     io.save(bids.path(tmp_path, "a", bids.DSEG), np.ones((2, 3, 4)), np.eye(4))
-    with pytest.raises(InputError, match=r"sub-a_dseg\.nii\.gz: expected the affine of .*T1w"):
+    with pytest.raises(InputError, match=r"sub-a_dseg\.nii: expected the affine of .*T1w"):
         Subjects(tmp_path, ["T1w"]).read("a")
