@@ -13,7 +13,7 @@ import tempfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import nibabel as nib
 import numpy as np
@@ -141,7 +141,7 @@ def _require_all_voxels(path: Path, image: object) -> None:
     """Refuse a NIfTI file that is not compressed and ends before its last voxel: it is mapped into memory, not read."""
     if path.suffix != ".nii" or not isinstance(image, nib.Nifti1Image):
         return
-    stored = image.dataobj
+    stored: Any = image.dataobj
     expected = stored.offset + math.prod(stored.shape) * stored.dtype.itemsize
     if (found := path.stat().st_size) < expected:
         raise InputError(f"{path}: expected {expected} bytes, as its header says, found {found}")
@@ -205,9 +205,17 @@ def save(path: Path, data: npt.ArrayLike, affine: np.ndarray, dtype: npt.DTypeLi
         nib.save(image, beside)
 
 
-def require_same_grid(
-    first: nib.Nifti1Image, first_path: Path | str, second: nib.Nifti1Image, second_path: Path | str
-) -> None:
+class Gridded(Protocol):
+    """What lies on a grid: a volume, or what is known of one."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    @property
+    def affine(self) -> np.ndarray: ...
+
+
+def require_same_grid(first: Gridded, first_path: Path | str, second: Gridded, second_path: Path | str) -> None:
     """Refuse two volumes whose shapes or affines differ (tolerance 1e-3 mm).
 
     Raises
