@@ -189,8 +189,9 @@ def load_labels(path: Path) -> nib.Nifti1Image:
     """Read a label volume as int32; refuse values that are not whole numbers of 0 or more."""
     image = load(path)
     data = np.asarray(image.dataobj)
-    labels = (np.rint(data) if data.dtype.kind == "f" else data).astype(np.int32)
-    if labels.min() < 0 or np.abs(data - labels).max() > 1e-3:
+    whole = np.can_cast(data.dtype, np.int32)
+    labels = (data if whole else np.rint(data)).astype(np.int32)
+    if labels.min() < 0 or not (whole or np.abs(data - labels).max() <= 1e-3):
         raise InputError(f"{path}: expected whole label numbers of 0 or more, found {data.min():g} to {data.max():g}")
     return nib.Nifti1Image(labels, image.affine)
 

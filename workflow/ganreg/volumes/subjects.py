@@ -71,7 +71,8 @@ class Subjects:
         self.first = self.first or (Grid(image.shape, image.affine), path)
         io.require_same_grid(*self.first, image, path)
         dtype = np.uint8 if name in ("mask", "dseg") else np.float32
-        return torch.from_numpy(np.ascontiguousarray(np.asarray(image.dataobj), dtype=dtype))[None]
+        # the type first: the order in memory is quicker to change of what is small
+        return torch.from_numpy(np.ascontiguousarray(np.asarray(image.dataobj).astype(dtype, copy=False)))[None]
 
     def read(self, subject: str, names: Iterable[str] | None = None) -> dict[str, torch.Tensor]:
         """Volumes by name as tensors (1, X, Y, Z): images float32, mask and dseg uint8.
