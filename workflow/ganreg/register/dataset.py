@@ -120,6 +120,7 @@ class Pairs(BatchDataset):
         # a function of seed, stream and number, so that resumed training meets what uninterrupted training does
         rng = np.random.default_rng([self.seed, int(added), number])
         flips = rng.random() < 0.5 and self.mirror_labels is not None
+        batch = {key: value.contiguous() if torch.is_tensor(value) else value for key, value in batch.items()}
         volumes: list[list[Any]] = [
             [batch.get(f"{role} {name}") for name in ("image", "mask", "labels")] for role in ROLES
         ]

@@ -198,7 +198,7 @@ class RDNN(Network):
     def by_slices(self, images: torch.Tensor, count: int) -> Iterator[tuple[slice, torch.Tensor]]:
         """Logits (1, K, X, Y, Z') of one subject, of so many slices at a time, without a prior.
 
-        Together they are what `forward` gives, for a third of its memory: the widest layers never hold a whole subject.
+        Together they are what `forward` gives, in less memory: the decoder's layers never hold a whole subject.
 
         Parameters
         ----------

@@ -71,11 +71,13 @@ class Subjects:
         self.first = self.first or (Grid(image.shape, image.affine), path)
         io.require_same_grid(*self.first, image, path)
         dtype = np.uint8 if name in ("mask", "dseg") else np.float32
-        # the type first: the order in memory is quicker to change of what is small
-        return torch.from_numpy(np.ascontiguousarray(np.asarray(image.dataobj).astype(dtype, copy=False)))[None]
+        # a copy, since a mapped file counts as open
+        return torch.from_numpy(np.array(image.dataobj, dtype=dtype))[None]
 
     def read(self, subject: str, names: Iterable[str] | None = None) -> dict[str, torch.Tensor]:
         """Volumes by name as tensors (1, X, Y, Z): images float32, mask and dseg uint8.
+
+        In memory they lie as in the file, X fastest: to change that takes longer than to read them, unless on a GPU.
 
         Parameters
         ----------
