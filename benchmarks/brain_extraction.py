@@ -16,7 +16,7 @@ from ganreg.preprocess import extract
 from ganreg.volumes import bids, overlap
 
 IMAGE = Bids().image
-LABELS = bids.stem("derivatives/dlmuse", "{subject}") + bids.DSEG
+LABELS = bids.stem("derivatives/dlmuse", "{subject}") + bids.RAW_DSEG
 OUTPUT = Path(__file__).with_suffix(".csv")
 
 

@@ -63,7 +63,7 @@ def real(root: Path, first: int, count: int) -> Iterator[Given]:
     """Yield name, T1w image, mask and labels of subjects of a BIDS folder with DLMUSE labels."""
     for name in bids.subjects_in(root)[first : first + count]:
         image = io.load_image(bids.path(root, name, bids.raw("T1w")))
-        data = np.asarray(io.load_labels(bids.path(root / "derivatives" / "dlmuse", name, bids.DSEG)).dataobj)
+        data = np.asarray(io.load_labels(bids.path(root / "derivatives" / "dlmuse", name, bids.RAW_DSEG)).dataobj)
         yield name, image, labels.brain_mask(data), data
 
 

@@ -76,7 +76,7 @@ def real(root: Path, derivative: str, stripped: bool) -> Iterator[Given]:
     """Yield subjects of a BIDS folder, their axes taken as those of the grid."""
     for name in bids.subjects_in(root):
         image = io.load_image(bids.path(root, name, bids.raw("T1w")))
-        dseg = io.load_labels(bids.path(root / "derivatives" / derivative, name, bids.DSEG))
+        dseg = io.load_labels(bids.path(root / "derivatives" / derivative, name, bids.RAW_DSEG))
         grid = np.diag([*image.header.get_zooms()[:3], 1.0])
         data, marked = np.asarray(image.dataobj), np.asarray(dseg.dataobj)
         mask = data > 0 if stripped else labels.brain_mask(marked)

@@ -98,12 +98,12 @@ def test_synthetic_subjects_lie_like_preprocessed_ones_and_come_from_training_su
         folder = results / "synthesize" / f"fold{fold['fold']}" / kind
         subject = sorted(folder.glob("sub-*"))[0].name
         stem = folder / subject / "anat" / subject
-        like = io.load(results / "preprocess" / "sub-01" / "anat" / "sub-01_desc-preproc_T1w.nii.gz")
-        dseg = io.load_labels(f"{stem}_dseg.nii.gz")
+        like = io.load(results / "preprocess" / "sub-01" / "anat" / "sub-01_desc-preproc_T1w.nii")
+        dseg = io.load_labels(f"{stem}_dseg.nii")
         np.testing.assert_allclose(dseg.affine, like.affine, atol=1e-4)
         inside = np.asarray(dseg.dataobj) > 0
         for modality in ("T1w", "T2w"):
-            data = np.asarray(io.load(f"{stem}_desc-preproc_{modality}.nii.gz").dataobj)
+            data = np.asarray(io.load(f"{stem}_desc-preproc_{modality}.nii").dataobj)
             assert data.shape == like.shape
             assert (data[~inside] == 0).all()
             assert data[inside].mean() == pytest.approx(4, abs=0.01)
@@ -154,7 +154,7 @@ def test_uncertainty_is_measured_on_every_pair_and_maps_lie_on_the_fixed_grid(re
     assert pairs.notna().all(axis=None)
     for pair in pairs.itertuples():
         stem = results / "uncertainty" / f"fold{pair.fold}" / "unet_proposed" / pair.pair
-        like = io.load(results / f"preprocess/sub-{pair.fixed:02d}/anat/sub-{pair.fixed:02d}_desc-preproc_T1w.nii.gz")
+        like = io.load(results / f"preprocess/sub-{pair.fixed:02d}/anat/sub-{pair.fixed:02d}_desc-preproc_T1w.nii")
         for name in ("variance", "residual", "appearance_variance"):
             volume = io.load(f"{stem}_{name}.nii.gz")
             np.testing.assert_allclose(volume.affine, like.affine, atol=1e-4)
@@ -187,7 +187,7 @@ def test_a_training_run_that_got_a_test_subject_is_refused(finished, tmp_path):
     folder = Path(shutil.copytree(finished, tmp_path / "copy"))
     fold = io.read_json(folder / "results" / "smoke" / "split" / "folds.json")["folds"][0]
     other, stand_in = fold["test"][0], fold["train"][0]
-    anat = "results/smoke/preprocess/sub-{0}/anat/sub-{0}_desc-preproc_T1w.nii.gz"
+    anat = "results/smoke/preprocess/sub-{0}/anat/sub-{0}_desc-preproc_T1w.nii"
     shutil.copyfile(folder / anat.format(other), folder / anat.format(stand_in))
     # by this file Snakemake tells how old a folder is
     (folder / "results" / "smoke" / "preprocess" / f"sub-{stand_in}" / ".snakemake_timestamp").touch()
@@ -216,8 +216,8 @@ def test_a_second_data_set_goes_the_same_road(results):
 def test_partial_volumes_lie_where_their_scans_reach(results):
     folder = results / "external" / "preprocess"
     cut = 0
-    for path in sorted(folder.glob("sub-*/anat/*_desc-preproc_*.nii.gz")):
-        subject, _, modality = path.name.removesuffix(".nii.gz").split("_")
+    for path in sorted(folder.glob("sub-*/anat/*_desc-preproc_*.nii")):
+        subject, _, modality = path.name.removesuffix(".nii").split("_")
         image = np.asarray(nib.load(path).dataobj)
         view = np.asarray(nib.load(path.with_name(f"{subject}_mod-{modality}_desc-fov_mask.nii.gz")).dataobj) > 0
         assert view.any()

@@ -52,11 +52,11 @@ def test_a_pair_reads_the_images_of_its_modalities_and_where_they_reach(tmp_path
         )
         return [path.name for path in paths]
 
-    images = ["sub-01_desc-preproc_T1w.nii.gz", "sub-02_desc-preproc_T2w.nii.gz"]
+    images = ["sub-01_desc-preproc_T1w.nii", "sub-02_desc-preproc_T2w.nii"]
     assert named(False, pair) == images
     reaching = ["sub-01_mod-T1w_desc-fov_mask.nii.gz", "sub-02_mod-T2w_desc-fov_mask.nii.gz"]
     assert named(True, pair) == images + reaching
-    assert named(False, {**pair, "modality": "ct"}) == [images[0], "sub-02_desc-preproc_ct.nii.gz"]
+    assert named(False, {**pair, "modality": "ct"}) == [images[0], "sub-02_desc-preproc_ct.nii"]
 
 
 def test_both_images_are_cut_to_where_both_scans_reach(tmp_path):

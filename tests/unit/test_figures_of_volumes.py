@@ -78,7 +78,7 @@ def test_augmented_copies_follow_the_subject(root, tmp_path, subjects, drawn):
     augmented, labels = made["02"]["T1w"], made["02"]["dseg"] // 2
     io.save(tmp_path / "augmented" / "desc-augmented1_T1w.nii.gz", augmented, np.eye(4))
     io.save(tmp_path / "augmented" / "desc-augmented1_T2w.nii.gz", augmented, np.eye(4))
-    io.save(tmp_path / "augmented" / f"desc-augmented1_{bids.DSEG}", labels, np.eye(4), np.uint8)
+    io.save(tmp_path / "augmented" / "desc-augmented1_dseg.nii.gz", labels, np.eye(4), np.uint8)
     options = {"plot": PLOT, "subject": "01", "modality": "T1w"}
     paths = {"subjects": folder, "augmented": tmp_path / "augmented"}
     figures.draw(root, "plot_augmentation", options, tmp_path / "figure.png", **paths)

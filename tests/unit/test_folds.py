@@ -84,7 +84,7 @@ def test_a_model_that_saw_a_test_subject_is_refused(made, tmp_path):
         files_of(subject)[0].write_text(f"the image of {subject}")
 
     def manifest(subject, content):
-        opened = f"results/preprocess/sub-{subject}/anat/sub-{subject}_dseg.nii.gz"
+        opened = f"results/preprocess/sub-{subject}/anat/sub-{subject}_dseg.nii"
         io.write_json(path, {"fold": 1, "opened": {opened: io.sha256(files_of(content)[0])}})
 
     manifest(harmless, harmless)
@@ -119,7 +119,7 @@ def test_training_files_are_a_subjects_images_and_labels(tmp_path):
         for name in (bids.preprocessed("T1w"), bids.preprocessed("T2w"), bids.DSEG, bids.MASK, bids.EVALUATION_DSEG):
             io.write_text(bids.path(tmp_path, subject, name), "")
     names = sorted(path.name for path in leakage.training_files(tmp_path, "01"))
-    assert names == ["sub-01_desc-preproc_T1w.nii.gz", "sub-01_desc-preproc_T2w.nii.gz", "sub-01_dseg.nii.gz"]
+    assert names == ["sub-01_desc-preproc_T1w.nii", "sub-01_desc-preproc_T2w.nii", "sub-01_dseg.nii"]
 
 
 @settings(max_examples=25, deadline=None)

@@ -2,6 +2,7 @@
 
 import itertools
 import locale
+import mmap
 
 import nibabel as nib
 import numpy as np
@@ -55,6 +56,22 @@ def test_an_empty_a_cut_off_and_a_damaged_file_are_named(tmp_path):
         (tmp_path / f"{name}.nii.gz").write_bytes(content)
         with pytest.raises(InputError, match=rf"{name}\.nii\.gz: expected a NIfTI volume, found a file that cannot be"):
             io.load_image(tmp_path / f"{name}.nii.gz")
+
+
+def test_a_file_that_is_not_compressed_is_mapped_and_refused_where_voxels_are_missing(tmp_path):
+    data = np.random.default_rng(0).normal(size=(20, 21, 22)).astype(np.float32)
+    io.save(tmp_path / "image.nii", data, np.eye(4))
+    whole = (tmp_path / "image.nii").read_bytes()
+    found = memory = io.load_image(tmp_path / "image.nii").dataobj
+    np.testing.assert_array_equal(found, data)
+    while isinstance(memory, np.ndarray):
+        memory = memory.base
+    assert isinstance(memory, mmap.mmap)
+    # a byte less, and nothing but the header
+    for size in (len(whole) - 1, 352):
+        (tmp_path / "cut.nii").write_bytes(whole[:size])
+        with pytest.raises(InputError, match=rf"cut\.nii: expected {len(whole)} bytes, .*, found {size}$"):
+            io.load(tmp_path / "cut.nii")
 
 
 def forms(qform, of_qform, sform, of_sform):

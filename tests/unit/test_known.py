@@ -75,7 +75,8 @@ def test_an_item_of_one_subject_knows_its_displacement_flipped_or_not(tmp_path, 
     pairs = dataset.Pairs(subjects, steps, Task(), np.array([0, 2, 1], np.uint8), 1, added=treatment)
     plain = dataset.Pairs(subjects, steps, Task(), None, 1, added=treatment)
     flipped = 0
-    for item, straight in ((pairs[k], plain[k]) for k in range(len(steps))):
+    for k in range(len(steps)):
+        item, straight = (each.finish(each[k]) for each in (pairs, plain))
         core = torch.nn.functional.max_pool3d(1 - item["mask"], 5, 1, 2) == 0
         left = (warp.warp(item["moving"], item["displacement"]) - item["fixed"])[core].abs().mean()
         assert left < (item["moving"] - item["fixed"])[core].abs().mean() / 3

@@ -228,7 +228,7 @@ def test_training_resumed_in_mid_stage_equals_uninterrupted_training_bit_for_bit
     first, second = (torch.load(folder / part / "pgan.pt") for part in ("whole", "parts"))
     assert all(torch.equal(first[key], second[key]) for key in first)
     assert [path.name for path in (folder / "parts").iterdir()] == ["pgan.pt"]
-    files = [path for path in [*(folder / "preprocess").rglob("*.gz"), *(folder / "maps").rglob("*.gz")]]
+    files = [*(folder / "preprocess").rglob("*_desc-preproc_*"), *(folder / "maps").rglob("*.gz")]
     assert opened == opened_again == {str(path): io.sha256(path) for path in files}
 
 

@@ -1,4 +1,4 @@
-"""Normalization, resampling, labels and augmentation with known answers."""
+"""Normalization, resampling and labels with known answers."""
 
 import nibabel as nib
 import numpy as np
@@ -9,8 +9,7 @@ from scipy import ndimage
 
 from ganreg.errors import InputError
 from ganreg.get import template
-from ganreg.preprocess import align, augment, resample
-from ganreg.preprocess.settings import Augmentation
+from ganreg.preprocess import align, resample
 from ganreg.simulate import cohort
 from ganreg.spatial import itk
 from ganreg.volumes import labels, normalize
@@ -207,65 +206,3 @@ def test_bad_label_tables_are_refused(tmp_path, text, message):
     path.write_text(text)
     with pytest.raises(InputError, match=rf"dseg\.tsv.*{message}"):
         labels.read_table(path)
-
-
-AUGMENTATION = Augmentation(
-    seed=3,
-    scale=0.1,
-    rotation_deg=20,
-    elastic_spacing_mm=8,
-    elastic_sd_mm=1,
-    downsampling=1.5,
-    bias=0.1,
-    log_gamma=0.1,
-    probability=0.9,
-)
-
-
-def asymmetric_subject():
-    """A brain, 1, with a bright structure on its left, 2, and a dark one on its right, 3."""
-    x, y, z = np.indices((32, 32, 32)) - 16
-    dseg = (x**2 + y**2 + z**2 < 13**2).astype(np.uint8)
-    dseg[(x + 6) ** 2 + y**2 + z**2 < 5**2] = 2
-    dseg[(x - 6) ** 2 + y**2 + z**2 < 5**2] = 3
-    image = ndimage.gaussian_filter(np.array([0.0, 4.0, 7.0, 2.0], dtype=np.float32)[dseg], 0.7)
-    return image, dseg
-
-
-def test_augmentation_moves_image_and_labels_together_and_is_a_function_of_seed_and_number():
-    image, dseg = asymmetric_subject()
-    own_mirrors = np.arange(4, dtype=np.uint8)
-    classic = augment.ClassicAugmentation(AUGMENTATION, own_mirrors)
-    copies = [classic([({"T1w": image}, dseg)], np.eye(4), number)[0] for number in range(4)]
-    for images, moved in copies:
-        assert (moved != dseg).any()
-        assert moved.dtype == np.uint8
-        assert set(np.unique(moved)) == {0, 1, 2, 3}
-        data = images["T1w"]
-        assert (data[moved == 0] == 0).all()
-        # structures keep their own gray values, whatever moved
-        assert data[moved == 2].mean() > data[moved == 1].mean() + 1
-        assert data[moved == 3].mean() < data[moved == 1].mean() - 0.5
-    (again,) = classic([({"T1w": image}, dseg)], np.eye(4), 2)
-    np.testing.assert_array_equal(copies[2][0]["T1w"], again[0]["T1w"])
-    assert (copies[0][1] != copies[1][1]).any()
-
-
-def test_the_subjects_of_a_pair_move_alike():
-    image, dseg = asymmetric_subject()
-    classic = augment.ClassicAugmentation(AUGMENTATION, np.array([0, 1, 3, 2], dtype=np.uint8))
-    for number in range(4):
-        (_, first), (_, second) = classic([({"T1w": image}, dseg), ({"T2w": -image}, dseg)], np.eye(4), number)
-        assert (first != dseg).any()
-        np.testing.assert_array_equal(first, second)
-
-
-def test_a_flip_swaps_structures_with_their_mirror_labels():
-    image, dseg = asymmetric_subject()
-    images, flipped = augment.flip({"T1w": image}, dseg, np.array([0, 1, 3, 2], dtype=np.uint8))
-    # what was left is right, and is called so: the bright structure is 3 now, where x is small as before
-    assert images["T1w"][flipped == 3].mean() > images["T1w"][flipped == 2].mean() + 1
-    assert np.argwhere(flipped == 2)[:, 0].mean() < 15
-    twice = augment.flip(images, flipped, np.array([0, 1, 3, 2], dtype=np.uint8))
-    np.testing.assert_array_equal(twice[1], dseg)
-    np.testing.assert_array_equal(twice[0]["T1w"], image)

@@ -34,6 +34,16 @@ def test_logits_have_the_grid_of_the_images_whatever_its_size(recurrent, shape):
     assert network(recurrent)(torch.randn(2, 2, *shape)).shape == (2, 5, *shape)
 
 
+@pytest.mark.parametrize("recurrent", [True, False])
+@pytest.mark.parametrize("count", [1, 4, 20])
+def test_a_few_slices_at_a_time_give_the_logits_of_all(recurrent, count):
+    model, images = network(recurrent), torch.randn(1, 2, 13, 18, 9)
+    with torch.no_grad():
+        expected, runs = model(images), list(model.by_slices(images, count))
+    assert [level for run, _ in runs for level in range(9)[run]] == list(range(9))
+    torch.testing.assert_close(torch.cat([logits for _, logits in runs], dim=-1), expected, rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize(("changed", "watched"), [(0, 8), (8, 0)])
 def test_the_hidden_state_carries_context_along_slices_in_both_directions(changed, watched):
     images = torch.randn(1, 2, 16, 16, 9)

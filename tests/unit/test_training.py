@@ -7,14 +7,15 @@ import torch
 
 from ganreg.errors import InputError
 from ganreg.learn import training
+from ganreg.learn.base import BatchDataset
 from ganreg.learn.devices import choose_device
 from ganreg.learn.settings import Supervised
 
 SETTINGS = Supervised(steps=12, learning_rate=0.05, muon_rate=0, validate_every=4, device="cpu", precision="float32")
 
 
-class Numbers(torch.utils.data.Dataset):
-    """Step k asks for the value sin(k); interrupted or poisoned at a step if wanted."""
+class Numbers(BatchDataset):
+    """Step k asks for the value sin(k), half of which is read; interrupted or poisoned at a step if wanted."""
 
     def __init__(self, length, stop_at=None, poison_at=None):
         self.length, self.stop_at, self.poison_at = length, stop_at, poison_at
@@ -28,7 +29,15 @@ class Numbers(torch.utils.data.Dataset):
         if index == self.stop_at:
             raise KeyboardInterrupt
         value = torch.tensor(float("nan")) if index == self.poison_at else torch.sin(torch.tensor(float(index)))
-        return {"x": torch.ones(1, 1, 4, 4, 4), "y": value, "name": f"pair {index}", "opened": {f"f{index}": "0"}}
+        return {
+            "x": torch.ones(1, 1, 4, 4, 4),
+            "read": value / 2,
+            "name": f"pair {index}",
+            "opened": {f"f{index}": "0"},
+        }
+
+    def finish(self, batch):
+        return batch | {"y": 2 * batch["read"]}
 
 
 class Network(torch.nn.Sequential):

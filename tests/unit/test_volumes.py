@@ -126,16 +126,33 @@ def test_subjects_are_read_once_and_what_was_opened_is_known(tmp_path):
     assert {name: tuple(each.shape) for name, each in volumes.items()} == dict.fromkeys(
         ("T1w", "mask", "dseg"), (1, 2, 3, 4)
     )
-    assert [volumes[name].dtype for name in ("T1w", "mask", "dseg")] == [torch.float32, torch.float32, torch.uint8]
+    assert [volumes[name].dtype for name in ("T1w", "mask", "dseg")] == [torch.float32, torch.uint8, torch.uint8]
     assert volumes["T1w"][0, 0, 0, 0] == 20
-    assert subjects.read("s2") is volumes
+    assert all(again is volumes[name] for name, again in subjects.read("s2").items())
     opened = subjects.opened("s2")
     assert opened == {str(path): io.sha256(path) for path in subjects.paths("s2").values()}
     assert all(bids.subject_of(path) == "s2" for path in opened)
 
 
+def test_nothing_is_opened_that_is_not_asked_for_and_nothing_is_hashed_twice(tmp_path, monkeypatch):
+    write_subject(tmp_path, "a", 0)
+    subjects, hashed, sha256 = Subjects(tmp_path, ["T1w", "T2w"]), [], io.sha256
+    monkeypatch.setattr(io, "sha256", lambda path: hashed.append(path) or sha256(path))
+    paths = subjects.paths("a")
+    for name in ("T2w", "mask"):
+        paths[name].write_bytes(b"not a volume")
+    assert list(subjects.read("a", ["T1w", "dseg"])) == ["T1w", "dseg"]
+    opened = subjects.opened("a", names=["T1w", "dseg"])
+    assert opened == {str(paths[name]): sha256(paths[name]) for name in ("T1w", "dseg")}
+    with pytest.raises(InputError, match=r"sub-a_desc-preproc_T2w\.nii: expected a NIfTI volume"):
+        subjects.read("a")
+    subjects.opened("a")
+    subjects.opened("a", names=["mask"])
+    assert sorted(hashed) == sorted(paths.values())
+
+
 def test_a_subject_on_two_grids_is_one_line(tmp_path):
     write_subject(tmp_path, "a", 0)
     io.save(bids.path(tmp_path, "a", bids.DSEG), np.ones((2, 3, 4)), np.eye(4))
-    with pytest.raises(InputError, match=r"sub-a_dseg\.nii\.gz: expected the affine of .*T1w"):
+    with pytest.raises(InputError, match=r"sub-a_dseg\.nii: expected the affine of .*T1w"):
         Subjects(tmp_path, ["T1w"]).read("a")

@@ -5,6 +5,7 @@ import errno
 import gzip
 import hashlib
 import json
+import math
 import os
 import re
 import shutil
@@ -12,7 +13,7 @@ import tempfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import nibabel as nib
 import numpy as np
@@ -92,6 +93,8 @@ def scratch() -> Iterator[Path]:
 def load(path: Path) -> nib.Nifti1Image:
     """Read a 3-D volume, re-ordered to the nearest RAS orientation.
 
+    What is not compressed is mapped into memory: its voxels come from the disk when they are used.
+
     Returns
     -------
     nibabel.Nifti1Image
@@ -109,6 +112,7 @@ def load(path: Path) -> nib.Nifti1Image:
     try:
         _read_through(path)
         image = nib.load(path)
+        _require_all_voxels(path, image)
         _require_one_place(path, image)
         image = nib.as_closest_canonical(image)
         data = np.asanyarray(image.dataobj)
@@ -131,6 +135,16 @@ def _read_through(path: Path) -> None:
         with gzip.open(path) as stream:
             while stream.read(1 << 20):
                 pass
+
+
+def _require_all_voxels(path: Path, image: object) -> None:
+    """Refuse a NIfTI file that is not compressed and ends before its last voxel: it is mapped into memory, not read."""
+    if path.suffix != ".nii" or not isinstance(image, nib.Nifti1Image):
+        return
+    stored: Any = image.dataobj
+    expected = stored.offset + math.prod(stored.shape) * stored.dtype.itemsize
+    if (found := path.stat().st_size) < expected:
+        raise InputError(f"{path}: expected {expected} bytes, as its header says, found {found}")
 
 
 def _require_one_place(path: Path, image: object) -> None:
@@ -175,8 +189,9 @@ def load_labels(path: Path) -> nib.Nifti1Image:
     """Read a label volume as int32; refuse values that are not whole numbers of 0 or more."""
     image = load(path)
     data = np.asarray(image.dataobj)
-    labels = np.rint(data).astype(np.int32)
-    if labels.min() < 0 or np.abs(data - labels).max() > 1e-3:
+    whole = np.can_cast(data.dtype, np.int32)
+    labels = (data if whole else np.rint(data)).astype(np.int32)
+    if labels.min() < 0 or not (whole or np.abs(data - labels).max() <= 1e-3):
         raise InputError(f"{path}: expected whole label numbers of 0 or more, found {data.min():g} to {data.max():g}")
     return nib.Nifti1Image(labels, image.affine)
 
@@ -191,9 +206,17 @@ def save(path: Path, data: npt.ArrayLike, affine: np.ndarray, dtype: npt.DTypeLi
         nib.save(image, beside)
 
 
-def require_same_grid(
-    first: nib.Nifti1Image, first_path: Path | str, second: nib.Nifti1Image, second_path: Path | str
-) -> None:
+class Gridded(Protocol):
+    """What lies on a grid: a volume, or what is known of one."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    @property
+    def affine(self) -> np.ndarray: ...
+
+
+def require_same_grid(first: Gridded, first_path: Path | str, second: Gridded, second_path: Path | str) -> None:
     """Refuse two volumes whose shapes or affines differ (tolerance 1e-3 mm).
 
     Raises

@@ -61,8 +61,8 @@ rule get_cohort:
     output:
         t1w=bids.path("<results>/bids", "{subject}", bids.raw("T1w")),
         t2w=bids.path("<results>/bids", "{subject}", bids.raw("T2w")),
-        mask=bids.path("<results>/bids/derivatives/truth", "{subject}", bids.MASK),
-        dseg=bids.path("<results>/bids/derivatives/truth", "{subject}", bids.DSEG),
+        mask=bids.path("<results>/bids/derivatives/truth", "{subject}", bids.RAW_MASK),
+        dseg=bids.path("<results>/bids/derivatives/truth", "{subject}", bids.RAW_DSEG),
         to_template=bids.path("<results>/bids/derivatives/truth", "{subject}", bids.TO_TEMPLATE),
         from_template=bids.path("<results>/bids/derivatives/truth", "{subject}", bids.FROM_TEMPLATE),
     log:
@@ -99,8 +99,8 @@ rule get_patient:
         images=[
             bids.path("<results>/external/bids", "p{number}", bids.raw(modality)) for modality in PATIENT_MODALITIES
         ],
-        mask=bids.path("<results>/external/bids/derivatives/truth", "p{number}", bids.MASK),
-        dseg=bids.path("<results>/external/bids/derivatives/truth", "p{number}", bids.DSEG),
+        mask=bids.path("<results>/external/bids/derivatives/truth", "p{number}", bids.RAW_MASK),
+        dseg=bids.path("<results>/external/bids/derivatives/truth", "p{number}", bids.RAW_DSEG),
         offsets=[
             bids.path("<results>/external/bids/derivatives/truth", "p{number}", bids.true_rigid("T1w", modality))
             for modality in PATIENT_MODALITIES[1:]

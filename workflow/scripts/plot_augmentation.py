@@ -24,11 +24,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = cli.add_paths(cli.parser(__doc__, Options), "subjects", "augmented", "output")
     args = parser.parse_args(argv)
     options, settings = args.options, args.options.plot
-    image, dseg = bids.preprocessed(options.modality), bids.DSEG
-    pictures = [("preprocessed", *(bids.path(args.subjects, options.subject, name) for name in (image, dseg)))]
+    names = bids.preprocessed(options.modality), bids.DSEG
+    pictures = [("preprocessed", *(bids.path(args.subjects, options.subject, name) for name in names))]
     for path in sorted(args.augmented.glob(f"*_{options.modality}.nii.gz")):
         stem = path.name.removesuffix(f"_{options.modality}.nii.gz")
-        pictures.append((stem.removeprefix("desc-"), path, args.augmented / f"{stem}_{dseg}"))
+        pictures.append((stem.removeprefix("desc-"), path, args.augmented / f"{stem}_dseg.nii.gz"))
     volumes = [
         (name, slices.voxels(io.load(image)), slices.voxels(io.load_labels(dseg))) for name, image, dseg in pictures
     ]

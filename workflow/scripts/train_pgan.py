@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     fold = folds.select(io.read_json(args.folds), args.fold)
     names, data = fold["train"], Conditioned(args.subjects, args.maps, modalities)
     largest = int(pd.read_csv(args.structures, sep="\t")["index"].max())
-    key = resume_key(args.options, args.code, {str(path): io.sha256(path) for path in data.paths(*names)})
+    key = resume_key(args.options, args.code, data.opened(*names))
     title = f"pgan fold {args.fold}"
     history, previews, opened = train(title, settings, names, data, largest, args.weights, key)
     with io.atomic(args.previews) as beside, open(beside, "wb") as stream:

@@ -20,7 +20,7 @@ from ganreg.volumes import bids
 # where a simulated subject's mask, labels and truth lie in its folder
 TRUTH = "derivatives/truth"
 SIMULATED = Bids(
-    mask=str(bids.path(TRUTH, "{subject}", bids.MASK)), labels=str(bids.path(TRUTH, "{subject}", bids.DSEG))
+    mask=str(bids.path(TRUTH, "{subject}", bids.RAW_MASK)), labels=str(bids.path(TRUTH, "{subject}", bids.RAW_DSEG))
 )
 
 

@@ -41,8 +41,9 @@ class Cohort(Sequence[Subject]):
     def __getitem__(self, index: int | slice) -> "Subject | Cohort":
         if isinstance(index, slice):
             return Cohort(self.subjects, self.names[index])
-        volumes = self.subjects.read(self.names[index])
-        images = np.concatenate([volumes[modality].numpy() for modality in self.subjects.modalities])
+        modalities = self.subjects.modalities
+        volumes = self.subjects.read(self.names[index], [*modalities, "dseg"])
+        images = np.concatenate([volumes[modality].numpy() for modality in modalities])
         return {"images": images, "labels": volumes["dseg"][0].numpy()}
 
 

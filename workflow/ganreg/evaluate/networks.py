@@ -72,7 +72,7 @@ def measure(
         network = trained(networks.build(given), weights, given) if given else None
         scores = []
         for number in range(len(batches)):
-            batch = batches[number]
+            batch = batches.finish(batches[number])
             fixed, moving = batch["fixed"], batch["moving"]
             found = network(fixed, moving) if network else torch.zeros(1, 3, *fixed.shape[2:])
             scores.append(score_of(batch, found))

@@ -31,3 +31,10 @@ class BatchDataset(Dataset[Batch], ABC):
     @abstractmethod
     def __len__(self) -> int:
         """How many batches there are."""
+
+    def finish(self, batch: Batch) -> Batch:
+        """An item, its tensors on the device of the network, as the network is given it.
+
+        What takes long to compute is done here and not where the item is read; a function of the item alone.
+        """
+        return batch

@@ -3,7 +3,7 @@
 import json
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -93,11 +93,15 @@ class Session:
         self._began = time.monotonic() - seconds
 
     def batches(self) -> Iterator[Batch]:
-        """The batches that are left, on the device."""
+        """The batches that are left, as the network is given them."""
         device = choose_device(self.settings.device)
-        for batch in batches(self.samples, self.settings, device, self.step):
-            self.opened.update(batch["opened"])
-            yield to_device(batch, device)
+        return self.finished(self.samples, batches(self.samples, self.settings, device, self.step), device)
+
+    def finished(self, dataset: BatchDataset, items: Iterable[Batch], device: torch.device) -> Iterator[Batch]:
+        """Items of a dataset, as a loader hands them over, finished on the device; what they opened is noted."""
+        for item in items:
+            self.opened.update(item["opened"])
+            yield dataset.finish(to_device(item, device))
 
     def advance(self, losses: dict[str, float], trained_on: str, **shown: float) -> None:
         """Count a step that is done.

@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 
 from ganreg.learn.base import Batch, BatchDataset, Network
-from ganreg.learn.devices import autocast, choose_device, choose_precision, place, to_device
+from ganreg.learn.devices import autocast, choose_device, choose_precision, place
 from ganreg.learn.muon import Muon
 from ganreg.learn.session import Session, Stateful, batches
 from ganreg.learn.settings import Supervised
@@ -56,14 +56,13 @@ def _in_precision(loss_of: LossOf, device: torch.device, precision: torch.dtype 
 
 
 def _validate(
-    model: torch.nn.Module, held_out: Iterable[Batch], loss_of: LossOf, score_of: ScoreOf, device: torch.device
+    model: torch.nn.Module, held_out: Iterable[Batch], loss_of: LossOf, score_of: ScoreOf
 ) -> tuple[float, float]:
     """Mean loss and mean score over the validation batches."""
     model.eval()
     with torch.no_grad():
         results = []
         for batch in held_out:
-            batch = to_device(batch, device)
             loss, found = loss_of(model, batch)
             results.append((float(loss), score_of(batch, found)))
     model.train()
@@ -143,13 +142,12 @@ def train(
         loss = _step(model, chosen, share, settings.clip, loss_of, batch)
         session.advance({"loss": loss}, batch["name"], best_dice=max(session.state["score"], 0))
         if session.due(settings.validate_every):
-            validation_loss, score = _validate(model, held_out, loss_of, score_of, device)
+            finished = session.finished(validation, held_out, device)
+            validation_loss, score = _validate(model, finished, loss_of, score_of)
             if score > session.state["score"]:
                 weights = {key: value.detach().clone() for key, value in model.state_dict().items()}
                 session.state = {"weights": weights, "score": score}
             session.log(validation_loss=validation_loss, validation_dice=score)
-    for number in range(len(validation)):
-        session.opened.update(validation[number]["opened"])
     session.finish(session.state["weights"])
     return session.history, session.opened
 

@@ -1,11 +1,9 @@
 """Training and validation pairs for the registration networks, of preprocessed subjects."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,16 +11,13 @@ import torch
 
 from ganreg.errors import InputError
 from ganreg.learn.base import Batch, BatchDataset
+from ganreg.preprocess.augment import ClassicAugmentation
 from ganreg.register.known import DrawVelocity, known_pair
 from ganreg.split.settings import Task
 from ganreg.volumes.subjects import Subjects
 
-if TYPE_CHECKING:
-    # TorchIO takes half a second to import, which every other job would pay
-    from ganreg.preprocess.augment import ClassicAugmentation
-
-# image, mask and labels (1, 1, X, Y, Z) of a subject
-Volumes = list[torch.Tensor]
+# the subjects of a pair, in the order in which random numbers are drawn for them
+ROLES = ("fixed", "moving")
 
 
 @dataclass(frozen=True)
@@ -52,8 +47,9 @@ class Treatment:
 class Pairs(BatchDataset):
     """Training steps, or the pairs that it is validated on, as batches of one.
 
-    Item k is a dict: `fixed`, `moving` (1, 1, X, Y, Z), `mask` of the fixed brain; `fixed_labels`, `moving_labels` (1,
-    1, X, Y, Z) uint8, and `displacement` (1, 3, X, Y, Z) in voxels, as far as they are what is right; `name`, `opened`.
+    A finished item is a dict: `fixed`, `moving` (1, 1, X, Y, Z), `mask` of the fixed brain; `fixed_labels`,
+    `moving_labels` (1, 1, X, Y, Z) uint8, and `displacement` (1, 3, X, Y, Z) in voxels, as far as they are what is
+    right; `name`, `opened`. Before, it is what was read of the two subjects, and what random draws follow from.
 
     Parameters
     ----------
@@ -85,64 +81,79 @@ class Pairs(BatchDataset):
     def __len__(self) -> int:
         return len(self.steps)
 
-    def _augmented(self, step: Step, volumes: list[Volumes], classic: ClassicAugmentation) -> list[Volumes]:
-        plain = [
-            ({modality: image[0, 0].numpy()}, labels[0, 0].numpy())
-            for (image, _, labels), modality in zip(volumes, self.modalities, strict=True)
-        ]
-        affine = self.subjects.affine
-        assert affine is not None
-        augmented = []
-        numbers = (step.number, int(step.added))
-        for modality, (images, dseg) in zip(self.modalities, classic(plain, affine, numbers), strict=True):
-            labels = torch.from_numpy(dseg)[None, None]
-            augmented.append([torch.from_numpy(images[modality])[None, None], (labels > 0).float(), labels])
-        return augmented
+    def _reads(self, step: Step) -> list[tuple[str, dict[str, str]]]:
+        """What a step needs of the fixed and of the moving subject: name of `Subjects.read` -> what it is here."""
+        treatment, wanted = self.treatments[step.added], []
+        for subject, modality, role in zip((step.fixed, step.moving), self.modalities, ROLES, strict=True):
+            names = {modality: "image"}
+            # augmented images are normalized over their labels, which are the mask then
+            if not treatment.classic and (role == "fixed" or treatment.known):
+                names["mask"] = "mask"
+            if treatment.classic or treatment.labels:
+                names["dseg"] = "labels"
+            wanted.append((subject, names))
+        return wanted
+
+    def opened(self, steps: Sequence[Step]) -> dict[str, str]:
+        """Path -> SHA-256 of the files that some steps read."""
+        wanted = {(subject, name) for step in steps for subject, names in self._reads(step) for name in names}
+        opened: dict[str, str] = {}
+        for subject, name in sorted(wanted):
+            opened |= self.subjects.opened(subject, names=[name])
+        return opened
 
     def __getitem__(self, index: int) -> Batch:
         step = self.steps[index]
-        treatment = self.treatments[step.added]
+        item: Batch = {"number": step.number, "added": step.added}
+        for role, (subject, names) in zip(ROLES, self._reads(step), strict=True):
+            volumes = self.subjects.read(subject, names)
+            item |= {f"{role} {name}": volumes[key][None] for key, name in names.items()}
+        affine = self.subjects.affine
+        assert affine is not None
+        item["spacing"] = np.linalg.norm(affine[:3, :3], axis=0).tolist()
+        return {**item, "name": f"{step.moving} onto {step.fixed}", "opened": self.opened([step])}
+
+    def finish(self, batch: Batch) -> Batch:
+        """The pair under augmentation, known deformations and flips, computed on its device."""
+        number, added, spacing = batch["number"], batch["added"], batch["spacing"]
+        treatment = self.treatments[added]
         # a function of seed, stream and number, so that resumed training meets what uninterrupted training does
-        rng = np.random.default_rng([self.seed, int(step.added), step.number])
-        named = zip((step.fixed, step.moving), self.modalities, strict=True)
-        volumes = [
-            [each[key][None] for key in (modality, "mask", "dseg")]
-            for each, modality in ((self.subjects.read(subject), modality) for subject, modality in named)
-        ]
+        rng = np.random.default_rng([self.seed, int(added), number])
         flips = rng.random() < 0.5 and self.mirror_labels is not None
-        item: Batch = {}
+        batch = {key: value.contiguous() if torch.is_tensor(value) else value for key, value in batch.items()}
+        volumes: list[list[Any]] = [
+            [batch.get(f"{role} {name}") for name in ("image", "mask", "labels")] for role in ROLES
+        ]
         if treatment.classic:
-            volumes = self._augmented(step, volumes, treatment.classic)
+            subjects = [(image, labels) for image, _, labels in volumes]
+            augmented = treatment.classic(subjects, spacing, (number, int(added)))
+            volumes = [[image, labels > 0, labels] for image, labels in augmented]
+        item: Batch = {}
         if treatment.known:
-            affine = self.subjects.affine
-            assert affine is not None
-            spacing = np.linalg.norm(affine[:3, :3], axis=0)
-            shape = volumes[0][0].shape[2:]
-            velocities = [treatment.known(rng, shape, spacing.tolist()) for _ in range(2)]
+            image = volumes[0][0]
+            velocities = [treatment.known(rng, image.shape[2:], spacing).to(image.device) for _ in ROLES]
             if not treatment.labels:
                 # warping label maps takes longer than all the rest
-                volumes = [[image, mask] for image, mask, _ in volumes]
-            first, second, item["displacement"] = known_pair(volumes[0], volumes[1], velocities)
-            volumes = [first, second]
-        (item["fixed"], item["mask"], *fixed_labels), (item["moving"], _, *moving_labels) = volumes
+                volumes = [each[:2] for each in volumes]
+            fixed, moving = ([image, mask.float(), *maps] for image, mask, *maps in volumes)
+            *volumes, item["displacement"] = known_pair(fixed, moving, velocities)
+        (item["fixed"], mask, *fixed_labels), (item["moving"], _, *moving_labels) = volumes
+        item["mask"] = mask.float()
         if treatment.labels:
             item |= {"fixed_labels": fixed_labels[0], "moving_labels": moving_labels[0]}
         if flips:
             item = self._flipped(item)
-        return {
-            **item,
-            "name": f"{step.moving} onto {step.fixed}",
-            "opened": self.subjects.opened(step.fixed, step.moving),
-        }
+        return {**item, "name": batch["name"], "opened": batch["opened"]}
 
     def _flipped(self, item: Batch) -> Batch:
         """The mirror image of an item, left to right, structures swapped."""
         assert self.mirror_labels is not None
+        device = item["fixed"].device
         item = {key: value.flip(2) for key, value in item.items()}
         for key in item.keys() & {"fixed_labels", "moving_labels"}:
-            item[key] = self.mirror_labels[item[key].long()]
+            item[key] = self.mirror_labels.to(device)[item[key].int()]
         if "displacement" in item:
-            item["displacement"] = item["displacement"] * torch.tensor([-1.0, 1, 1]).view(1, 3, 1, 1, 1)
+            item["displacement"] = item["displacement"] * torch.tensor([-1.0, 1, 1], device=device).view(1, 3, 1, 1, 1)
         return item
 
 

@@ -13,6 +13,7 @@ from ganreg.errors import InputError
 from ganreg.learn import training
 from ganreg.learn.devices import choose_device
 from ganreg.learn.inference import load_weights, trained
+from ganreg.preprocess.augment import ClassicAugmentation
 from ganreg.preprocess.settings import Augmentation
 from ganreg.register import dataset, losses, mind, networks, similarity
 from ganreg.register.filters import sharpened
@@ -130,13 +131,8 @@ def _training_set(
     """All training steps, each stream treated as the recipe says."""
     mirror_labels = labels.mirror_labels(structures)
 
-    def classic(augmentation: Augmentation | None) -> Any:
-        if augmentation is None:
-            return None
-        # TorchIO takes half a second to import, which every other job would pay
-        from ganreg.preprocess.augment import ClassicAugmentation
-
-        return ClassicAugmentation(augmentation, mirror_labels)
+    def classic(augmentation: Augmentation | None) -> ClassicAugmentation | None:
+        return ClassicAugmentation(augmentation, mirror_labels) if augmentation else None
 
     known = velocities_of(recipe.known, variation) if recipe.draws_known else None
     added = dataset.Treatment(classic(recipe.post_processing), known, recipe.supervision != "displacement")
@@ -206,8 +202,8 @@ def train(
     training_set = _training_set(settings, recipe, fold["train"], structures, subjects, variation)
     held_out = [dataset.Step(pair["moving"], pair["fixed"], k) for k, pair in enumerate(fold["validation_pairs"])]
     validation = dataset.Pairs(subjects, held_out, task)
-    used = sorted({subject for step in [*training_set.steps, *held_out] for subject in (step.moving, step.fixed)})
-    inputs = read | {str(path): io.sha256(path) for subject in used for path in subjects.paths(subject).values()}
+    # here, so that the loaders' processes begin with all hashes
+    inputs = read | training_set.opened(training_set.steps) | validation.opened(held_out)
     torch.manual_seed(settings.seed)
     model = networks.build(settings)
     if start:

@@ -7,7 +7,7 @@ Inside the network slices are the batch, (B Z, C, X, Y): those of a subject one 
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 import torch.nn.functional as functional
@@ -183,13 +183,41 @@ class RDNN(Network):
         """
         subjects, _, width, height, _ = images.shape
         *features, x = self._stages(images)
-        x = x + self.context(x, subjects)
-        logits = self.heads[0](x)
-        for layer, head in zip(self.up, self.heads[1:], strict=True):
-            x = layer(torch.cat([_double(x), features.pop()], dim=1))
-            logits = _double(logits) + head(x)
+        logits = self._decode(features, x + self.context(x, subjects))
         logits = logits.unflatten(0, (subjects, -1)).permute(0, 2, 3, 4, 1)[:, :, :width, :height]
         return logits if prior is None else logits + prior
+
+    def _decode(self, features: list[torch.Tensor], x: torch.Tensor) -> torch.Tensor:
+        """Logits (B Z, K, X', Y') from the features of all stages, the last ones with their context."""
+        logits = self.heads[0](x)
+        for layer, head, skipped in zip(self.up, self.heads[1:], reversed(features), strict=True):
+            x = layer(torch.cat([_double(x), skipped], dim=1))
+            logits = _double(logits) + head(x)
+        return logits
+
+    def by_slices(self, images: torch.Tensor, count: int) -> Iterator[tuple[slice, torch.Tensor]]:
+        """Logits (1, K, X, Y, Z') of one subject, of so many slices at a time, without a prior.
+
+        Together they are what `forward` gives, in less memory: the decoder's layers never hold a whole subject.
+
+        Parameters
+        ----------
+        images : Tensor (1, M, X, Y, Z), z-scores with background 0
+        count : int
+
+        Yields
+        ------
+        slice of the third axis, logits there
+        """
+        width, height, depth = images.shape[2:]
+        runs = [slice(first, first + count) for first in range(0, depth, count)]
+        stages = [self._stages(images[..., run]) for run in runs]
+        x = torch.cat([features.pop() for features in stages])
+        x = x + self.context(x, 1)
+        for run, features, last in zip(runs, stages, x.split(count), strict=True):
+            yield run, self._decode(features, last).permute(1, 2, 3, 0)[None, :, :width, :height]
+            # as many as are left
+            features.clear()
 
 
 def build(model: RdnnModel, structures: int) -> RDNN:

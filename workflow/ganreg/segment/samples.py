@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from ganreg.learn.base import Batch, BatchDataset
+from ganreg.preprocess.augment import flip
 from ganreg.segment.prior import crop
 from ganreg.segment.settings import RdnnTraining
 from ganreg.spatial import warp
@@ -22,16 +23,6 @@ MARGINS = (2, 2, 0)
 def plain_zscore(images: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     """Preprocessed gray values, z-score + `SHIFT` in the brain, as z-scores with background 0."""
     return torch.where(mask > 0, images - SHIFT, torch.zeros((), dtype=images.dtype))
-
-
-def flip(images: torch.Tensor, labels: torch.Tensor, mirror_labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Flip images (B, M, X, Y, Z) and labels (B, 1, X, Y, Z) left to right, structures swapped.
-
-    Parameters
-    ----------
-    mirror_labels : Tensor of ints: label -> its mirror label; place 0 is the background
-    """
-    return images.flip(2), mirror_labels[labels.flip(2).long()]
 
 
 class Slices(BatchDataset):

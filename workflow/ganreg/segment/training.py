@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 import torch
 
-from ganreg import io
 from ganreg.learn import training
 from ganreg.resume import resume_key
 from ganreg.segment import prior, rdnn, samples
@@ -56,7 +55,7 @@ def train(
     model = rdnn.build(options, count)
 
     def labels_of(subject: str) -> torch.Tensor:
-        return subjects.read(subject)["dseg"][0]
+        return subjects.read(subject, ["dseg"])["dseg"][0]
 
     of_training = of_validation = None
     if settings.prior:
@@ -67,8 +66,7 @@ def train(
     validation = samples.Slices(subjects, fold["validation"], spacing, priors=of_validation)
     counted_labels = (torch.bincount(labels_of(subject).flatten(), minlength=count + 1)[1:] for subject in names)
     counts = sum(counted_labels, start=torch.tensor(0))
-    used = [path for subject in [*names, *fold["validation"]] for path in subjects.paths(subject).values()]
-    key = resume_key(options, code, {str(path): io.sha256(path) for path in used})
+    key = resume_key(options, code, subjects.opened(*names, *fold["validation"]))
     loss_of = loss_function(settings.dice, class_weights(settings.class_weights, counts.numpy()))
     history, opened = training.train(
         f"{name} fold {fold['fold']}", model, training_slices, validation, loss_of, score_of, settings, output, key

@@ -24,9 +24,13 @@ def _spline(size: int, nodes: int) -> np.ndarray:
 
 
 def random_displacement(
-    rng: np.random.Generator, shape: Sequence[int], spacing: npt.ArrayLike, settings: Deformation
+    rng: np.random.Generator,
+    shape: Sequence[int],
+    spacing: npt.ArrayLike,
+    settings: Deformation,
+    device: torch.device | None = None,
 ) -> torch.Tensor:
-    """Draw a displacement.
+    """Draw a displacement, from numbers that are drawn on the CPU whatever the device.
 
     Parameters
     ----------
@@ -34,6 +38,7 @@ def random_displacement(
     shape : (X, Y, Z)
     spacing : array of 3, mm
     settings : Deformation, limits and standard deviation of the draws
+    device : where to compute
 
     Returns
     -------
@@ -45,16 +50,20 @@ def random_displacement(
     shift = rng.uniform(-settings.translation_mm, settings.translation_mm, 3)
     linear = Rotation.from_euler("xyz", angles, degrees=True).as_matrix() @ np.diag(scales)
 
-    grid = warp.identity_grid(sizes.tolist())[0].numpy().reshape(3, -1)
-    centered = (grid - ((sizes - 1) / 2)[:, None]) * spacing[:, None]
-    affine_mm = (linear @ centered - centered + shift[:, None]).reshape(3, *sizes)
-
+    # (3, 3) and (3,): what a place in mm about the grid's center moves by, in voxels
+    slope, offset = ((linear - np.eye(3)) / spacing[:, None], shift / spacing)
+    centered = [(np.arange(size) - (size - 1) / 2) * step for size, step in zip(sizes, spacing, strict=True)]
     nodes = np.maximum(np.rint((sizes - 1) * spacing / settings.elastic_spacing_mm).astype(int) + 1, 2)
-    values = rng.normal(0, settings.elastic_sd_mm, (3, *nodes))
+    values = rng.normal(0, settings.elastic_sd_mm, (3, *nodes)) / spacing[:, None, None, None]
     splines = [_spline(size, count) for size, count in zip(sizes, nodes, strict=True)]
-    elastic_mm = np.einsum("xi,yj,zk,cijk->cxyz", *splines, values, optimize=True)
-    voxels = (affine_mm + elastic_mm) / spacing[:, None, None, None]
-    return torch.from_numpy(voxels.astype(np.float32))[None]
+    # all that does not depend on the first axis is small, and what is large is computed where it is needed
+    planes = np.einsum("yj,zk,cijk->ciyz", *splines[1:], values, optimize=True)
+    plane = slope[:, 1, None, None] * centered[1][:, None] + slope[:, 2, None, None] * centered[2]
+    bases = np.concatenate([splines[0], centered[0][:, None], np.ones((sizes[0], 1))], axis=1)
+    rises = np.broadcast_to(slope[:, 0, None, None, None], (3, 1, *plane.shape[1:]))
+    planes = np.concatenate([planes, rises, (plane + offset[:, None, None])[:, None]], axis=1)
+    basis, parts = (torch.from_numpy(each).to(device) for each in (bases, planes.reshape(3, bases.shape[1], -1)))
+    return (basis @ parts).view(1, 3, *sizes.tolist()).float()
 
 
 class Displacements:

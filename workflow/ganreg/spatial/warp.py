@@ -152,27 +152,34 @@ def warp_labels(labels: torch.Tensor, displacement: torch.Tensor) -> torch.Tenso
     -------
     Tensor (U, V, W), of the labels' type
     """
-    shape = displacement.shape[2:]
-    position = (identity_grid(shape, displacement.device) + displacement)[0].reshape(3, -1)
-    limit = torch.tensor(labels.shape, device=position.device).view(3, 1)
     # one layer of 0 around the labels, so that each point has eight neighbors
     padded = functional.pad(labels, (1, 1, 1, 1, 1, 1))
-    position = torch.minimum((position + 1).clamp(min=0), (limit + 0.999).to(position.dtype))
-    base = position.floor()
-    fraction = position - base
-    base = base.long()
-    _, height, depth = padded.shape
-    # one flat index: gathering by three is twice as slow
-    flat, place = padded.flatten(), (base[0] * height + base[1]) * depth + base[2]
+    width, height, depth = padded.shape
+    place, fractions = torch.zeros((), dtype=torch.long, device=padded.device), []
+    for axis, (moved, size) in enumerate(zip(displacement[0], padded.shape, strict=True)):
+        places = torch.arange(moved.shape[axis], dtype=torch.float32, device=moved.device)
+        position = moved + places.view([-1 if dim == axis else 1 for dim in range(3)]) + 1
+        position = position.clamp(0, size - 2 + 0.999)
+        base = position.floor()
+        fractions.append((position - base).flatten())
+        # one flat index: gathering by three is twice as slow
+        place = place * size + base.long()
+    place, flat = place.flatten(), padded.flatten()
     offsets = list(itertools.product((0, 1), repeat=3))
+    # which voxels have neighbors of one label up to the next voxel along each axis: all around them there is nothing to
+    # vote on, and they are nearly all
+    mixed = torch.zeros_like(padded, dtype=torch.bool)
+    first = padded[:-1, :-1, :-1]
+    for x, y, z in offsets[1:]:
+        mixed[:-1, :-1, :-1] |= padded[x : width - 1 + x, y : height - 1 + y, z : depth - 1 + z] != first
+    result = flat[place]
+    voting = mixed.flatten()[place].nonzero()[:, 0]
+    place = place[voting]
     corners = torch.stack([flat[place + (x * height + y) * depth + z] for x, y, z in offsets])
-    result = corners[0].clone()
-    # where all neighbors agree, which is nearly everywhere, there is nothing to vote on
-    mixed = (corners != corners[0]).any(dim=0)
-    corners, upper = corners[:, mixed], fraction[:, mixed]
+    upper = torch.stack([fraction[voting] for fraction in fractions])
     shares = torch.stack([1 - upper, upper])
     weights = torch.stack([shares[x, 0] * shares[y, 1] * shares[z, 2] for x, y, z in offsets])
     votes = torch.stack([(weights * (corners == candidate)).sum(dim=0) for candidate in corners])
     leading = votes >= votes.max(dim=0).values - 1e-6
-    result[mixed] = corners.masked_fill(~leading, torch.iinfo(labels.dtype).max).min(dim=0).values
-    return result.reshape(shape)
+    result[voting] = corners.masked_fill(~leading, torch.iinfo(labels.dtype).max).min(dim=0).values
+    return result.reshape(displacement.shape[2:])

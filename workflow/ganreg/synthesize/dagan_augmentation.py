@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 
-from ganreg.preprocess.augment import flip
 from ganreg.spatial import warp
 from ganreg.spatial.deform import Displacements, deform_labels, random_displacement
 from ganreg.synthesize.settings import DaganAugmentation
@@ -76,5 +75,6 @@ class SubjectAugmentation:
             warped = warp.warp(torch.from_numpy(scores)[None, None], displacement)[0, 0].numpy()
             augmented[name] = zscore(warped, moved > 0, name)
         if self.mirror_labels is not None and rng.random() < 0.5:
-            augmented, moved = flip(augmented, moved, self.mirror_labels)
+            augmented = {name: np.ascontiguousarray(data[::-1]) for name, data in augmented.items()}
+            moved = self.mirror_labels[moved[::-1]]
         return augmented, moved

@@ -12,10 +12,19 @@ from ganreg.volumes.normalize import SHIFT
 from ganreg.volumes.subjects import Subjects
 
 
+def images_of(subjects: Subjects, subject: str) -> dict[str, np.ndarray]:
+    """Images by modality of a subject, as arrays (X, Y, Z)."""
+    return {name: each[0].numpy() for name, each in subjects.read(subject, subjects.modalities).items()}
+
+
 def volumes(subjects: Subjects, subject: str) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Images by modality and labels of a subject, as arrays (X, Y, Z)."""
-    read = subjects.read(subject)
-    return {name: read[name][0].numpy() for name in subjects.modalities}, read["dseg"][0].numpy()
+    return images_of(subjects, subject), subjects.read(subject, ["dseg"])["dseg"][0].numpy()
+
+
+def opened(subjects: Subjects, *names: str) -> dict[str, str]:
+    """Path -> SHA-256 of the files that `volumes` opens of some subjects."""
+    return subjects.opened(*names, names=[*subjects.modalities, "dseg"])
 
 
 def zscores(images: Mapping[str, np.ndarray], labels: np.ndarray) -> np.ndarray:
@@ -74,5 +83,5 @@ class Slices(BatchDataset):
         return {
             "slices": torch.from_numpy(drawn)[:, None],
             "name": bids.participant(subject),
-            "opened": self.subjects.opened(subject),
+            "opened": opened(self.subjects, subject),
         }

@@ -10,7 +10,7 @@ from ganreg import io
 from ganreg.learn.inference import trained
 from ganreg.spatial.deform import Displacements
 from ganreg.synthesize.dagan_augmentation import SubjectAugmentation
-from ganreg.synthesize.dagan_data import volumes, zscores
+from ganreg.synthesize.dagan_data import images_of, zscores
 from ganreg.synthesize.dagan_networks import Generator, undersample
 from ganreg.synthesize.pgan_data import Conditioned
 from ganreg.synthesize.samples import Sampler
@@ -94,7 +94,7 @@ def sampler(
     def draw(number: int) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
         subject = names[(number - 1) % len(names)]
         labels, affine = data.read_map(subject)
-        images, moved = augmentation(volumes(data.subjects, subject)[0], labels, affine, number)
+        images, moved = augmentation(images_of(data.subjects, subject), labels, affine, number)
         restored = restore(zscores(images, moved))
         return dict(zip(data.modalities, restored, strict=True)), moved, affine
 

@@ -7,13 +7,12 @@ import numpy as np
 import torch
 import torch.nn.functional as functional
 
-from ganreg import io
 from ganreg.learn.devices import autocast, choose_device, choose_precision, place
 from ganreg.learn.session import Session, Stateful
 from ganreg.resume import resume_key
 from ganreg.split.folds import Fold
 from ganreg.synthesize.dagan_augmentation import SubjectAugmentation
-from ganreg.synthesize.dagan_data import Slices, middle_slices
+from ganreg.synthesize.dagan_data import Slices, middle_slices, opened
 from ganreg.synthesize.dagan_networks import Discriminator, Generator, sampled_lines, undersample
 from ganreg.synthesize.settings import DaganTraining
 from ganreg.volumes.subjects import Subjects
@@ -149,7 +148,7 @@ def train(
         If a loss is not finite: step and subject are named.
     """
     subjects, names = Subjects(subjects_folder, modalities), fold["train"]
-    inputs = {str(path): io.sha256(path) for subject in names for path in subjects.paths(subject).values()}
+    inputs = opened(subjects, *names)
     device = choose_device(settings.device)
     monitored = middle_slices(subjects, names).to(device)
     torch.manual_seed(settings.seed)
@@ -160,7 +159,7 @@ def train(
     samples = Slices(subjects, names, augmentation, settings.steps, settings.batch, settings.seed)
     key = resume_key(settings, modalities, code, inputs)
     session = Session(name, settings, samples, output, key, networks.parts)
-    session.opened.update(subjects.opened(*names))
+    session.opened.update(inputs)
     for batch in session.batches():
         rate = settings.learning_rate * 0.5 ** (4 * session.step // settings.steps)
         session.advance(networks.step(batch["slices"], rate), batch["name"])

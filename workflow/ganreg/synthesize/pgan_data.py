@@ -28,7 +28,6 @@ class Conditioned:
     def __init__(self, folder: Path, maps: Sequence[Path], modalities: Sequence[str]) -> None:
         self.subjects, self.maps, self.modalities = Subjects(folder, modalities), [*maps], modalities
         self.read_maps: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-        self.hashes: dict[str, str] = {}
 
     def map_path(self, subject: str) -> Path:
         """Path of a subject's map."""
@@ -39,7 +38,6 @@ class Conditioned:
         if subject not in self.read_maps:
             path = self.map_path(subject)
             image = io.load_labels(path)
-            self.hashes[str(path)] = io.sha256(path)
             self.read_maps[subject] = np.ascontiguousarray(image.dataobj, dtype=np.uint8), image.affine
         return self.read_maps[subject]
 
@@ -51,21 +49,21 @@ class Conditioned:
         InputError
             If a file is unreadable or the map has another shape than the images.
         """
-        volumes, labels = self.subjects.read(subject), torch.from_numpy(self.read_map(subject)[0])[None]
+        volumes = self.subjects.read(subject, self.modalities)
+        labels = torch.from_numpy(self.read_map(subject)[0])[None]
         images = torch.cat([volumes[modality] for modality in self.modalities])
         if labels.shape[1:] != images.shape[1:]:
             expected, found = tuple(images.shape[1:]), tuple(labels.shape[1:])
             raise InputError(f"{self.map_path(subject)}: expected the images' shape {expected}, found {found}")
         return to_networks(images, labels), labels
 
-    def paths(self, *subjects: str) -> list[Path]:
-        """Paths of all files of some subjects."""
-        return [path for each in subjects for path in (*self.subjects.paths(each).values(), self.map_path(each))]
+    def opened_maps(self, *subjects: str) -> dict[str, str]:
+        """Path -> SHA-256 of some subjects' maps."""
+        return {str(path): self.subjects.digest(path) for path in map(self.map_path, subjects)}
 
     def opened(self, *subjects: str) -> dict[str, str]:
-        """Path -> SHA-256 of the files of some subjects, as they were read."""
-        maps = {str(path): self.hashes[str(path)] for path in map(self.map_path, subjects)}
-        return {**self.subjects.opened(*subjects), **maps}
+        """Path -> SHA-256 of some subjects' images and maps."""
+        return {**self.subjects.opened(*subjects, names=self.modalities), **self.opened_maps(*subjects)}
 
 
 def to_networks(images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:

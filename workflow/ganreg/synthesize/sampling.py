@@ -120,7 +120,7 @@ def pgan(
     def draw_again(number: int) -> Drawn:
         return imaged(*data.read_map(names[(number - 1) // VECTORS]), [number, 2])
 
-    return draw, draw_again, {str(weights): io.sha256(weights), **data.hashes}
+    return draw, draw_again, {str(weights): io.sha256(weights), **data.opened_maps(*names)}
 
 
 def warped(data: Conditioned, names: Sequence[str], displacements: Displacements) -> tuple[Sampler, dict[str, str]]:
@@ -161,4 +161,4 @@ def contrasts(
         rng = np.random.default_rng([displacements.settings.seed, number, 1])
         return {name: random_contrast(rng, labels, settings) for name in data.modalities}, labels, affine
 
-    return draw, dict(data.hashes)
+    return draw, data.opened_maps(*names)

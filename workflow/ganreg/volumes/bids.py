@@ -6,9 +6,13 @@ Importable without the imaging packages, since the workflow plans with it. A fol
 
 from pathlib import Path
 
-# of preprocessed subjects, real or synthetic
-MASK = "desc-brain_mask.nii.gz"
-DSEG = "dseg.nii.gz"
+# of subjects as they came, beside their images
+RAW_MASK = "desc-brain_mask.nii.gz"
+RAW_DSEG = "dseg.nii.gz"
+# of preprocessed subjects, real or synthetic, on the working grid: as their images not compressed, since training reads
+# them again and again
+MASK = "desc-brain_mask.nii"
+DSEG = "dseg.nii"
 EVALUATION_DSEG = "res-evaluation_dseg.nii.gz"
 # where a scan of a part of the head reaches
 EVALUATION_FOV = "res-evaluation_desc-fov_mask.nii.gz"
@@ -40,8 +44,8 @@ def raw(modality: str) -> str:
 
 
 def preprocessed(modality: str) -> str:
-    """Name of an image on the working grid."""
-    return f"desc-preproc_{modality}.nii.gz"
+    """Name of an image on the working grid, not compressed."""
+    return f"desc-preproc_{modality}.nii"
 
 
 def normalized(modality: str) -> str:

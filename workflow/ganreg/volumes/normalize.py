@@ -31,9 +31,19 @@ def zscore(data: np.ndarray, mask: np.ndarray, name: str | Path) -> np.ndarray:
         If the mask is empty or the image is constant inside it.
     """
     inside = data[mask].astype(np.float64)
-    if inside.size == 0:
+    require_voxels(inside.size, name)
+    mean, deviation = inside.mean(), inside.std()
+    require_contrast(float(mean), float(deviation), name)
+    return np.where(mask, (data - mean) / deviation + SHIFT, 0).astype(np.float32)
+
+
+def require_voxels(count: int, name: str | Path) -> None:
+    """Refuse a brain mask of so many voxels, if they are none."""
+    if count == 0:
         raise InputError(f"{name}: expected a brain mask that holds voxels, found an empty one")
-    deviation = inside.std()
-    if deviation < 1e-6 * max(1.0, abs(inside.mean())):
-        raise InputError(f"{name}: expected contrast inside the brain, found the constant {inside.mean():g}")
-    return np.where(mask, (data - inside.mean()) / deviation + SHIFT, 0).astype(np.float32)
+
+
+def require_contrast(mean: float, deviation: float, name: str | Path) -> None:
+    """Refuse gray values of this mean and standard deviation, if they are constant."""
+    if deviation < 1e-6 * max(1.0, abs(mean)):
+        raise InputError(f"{name}: expected contrast inside the brain, found the constant {mean:g}")
