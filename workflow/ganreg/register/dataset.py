@@ -12,7 +12,7 @@ import torch
 from ganreg.errors import InputError
 from ganreg.learn.base import Batch, BatchDataset
 from ganreg.preprocess.augment import ClassicAugmentation
-from ganreg.register.known import DrawVelocity, known_pair
+from ganreg.register.known import DrawVelocity, known_pair, random_box
 from ganreg.split.settings import Task
 from ganreg.volumes.subjects import Subjects
 
@@ -42,6 +42,8 @@ class Treatment:
     """Both subjects, which are one, are moved by known random deformations, as this draws them."""
     labels: bool = True
     """false: the known displacement alone is what is right."""
+    box: Sequence[int] | None = None
+    """Voxels that pairs of a known displacement are cut to."""
 
 
 class Pairs(BatchDataset):
@@ -130,12 +132,17 @@ class Pairs(BatchDataset):
             volumes = [[image, labels > 0, labels] for image, labels in augmented]
         item: Batch = {}
         if treatment.known:
-            image = volumes[0][0]
-            velocities = [treatment.known(rng, image.shape[2:], spacing).to(image.device) for _ in ROLES]
             if not treatment.labels:
                 # warping label maps takes longer than all the rest
                 volumes = [each[:2] for each in volumes]
             fixed, moving = ([image, mask.float(), *maps] for image, mask, *maps in volumes)
+            image = fixed[0]
+            velocities = [treatment.known(rng, image.shape[2:], spacing).to(image.device) for _ in ROLES]
+            if treatment.box:
+                place = random_box(rng, fixed[1], treatment.box)
+                x, y, z = (slice(each.start // 2, each.stop // 2) for each in place)
+                fixed, moving = ([volume[(..., *place)] for volume in each] for each in (fixed, moving))
+                velocities = [velocity[..., x, y, z] for velocity in velocities]
             *volumes, item["displacement"] = known_pair(fixed, moving, velocities)
         (item["fixed"], mask, *fixed_labels), (item["moving"], _, *moving_labels) = volumes
         item["mask"] = mask.float()

@@ -59,6 +59,27 @@ def velocities_of(settings: KnownDeformation, variation: Variation | None) -> Dr
     return draw
 
 
+def random_box(rng: np.random.Generator, mask: torch.Tensor, box: Sequence[int]) -> tuple[slice, ...]:
+    """A random place for a box in the brain, from an even voxel on along each axis.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    mask : Tensor (1, 1, X, Y, Z) of even sides
+    box : (U, V, W), even, voxels; a side that is longer than the grid's is the grid's
+
+    Returns
+    -------
+    slices along the three axes
+    """
+    inside, places = torch.nonzero(mask[0, 0]), []
+    for axis, (side, size) in enumerate(zip(box, mask.shape[2:], strict=True)):
+        first, last = int(inside[:, axis].min()), int(inside[:, axis].max()) + 1
+        origin = min(int(rng.integers(first, max(first, last - side) + 1)), max(size - side, 0)) // 2 * 2
+        places.append(slice(origin, min(origin + side, size)))
+    return tuple(places)
+
+
 def known_pair(
     fixed: Sequence[torch.Tensor], moving: Sequence[torch.Tensor], velocities: Sequence[torch.Tensor]
 ) -> tuple[list[torch.Tensor], list[torch.Tensor], torch.Tensor]:

@@ -135,7 +135,8 @@ def _training_set(
         return ClassicAugmentation(augmentation, mirror_labels) if augmentation else None
 
     known = velocities_of(recipe.known, variation) if recipe.draws_known else None
-    added = dataset.Treatment(classic(recipe.post_processing), known, recipe.supervision != "displacement")
+    box = recipe.known.box if recipe.pretraining else None
+    added = dataset.Treatment(classic(recipe.post_processing), known, recipe.supervision != "displacement", box)
     steps = training_steps(settings, recipe, train, subjects.synthetic)
     flips = mirror_labels if settings.flip else None
     real = dataset.Treatment(classic(recipe.augmentation))
