@@ -2,8 +2,8 @@
 
     .venv/bin/python benchmarks/collect_costs.py --results results
 
-Reads Snakemake's benchmark files and the training histories; writes benchmarks/rule_seconds.csv, by which `make run`
-says how many minutes are ahead, and benchmarks/training_speed.csv. Rules without a benchmark keep their line.
+Reads Snakemake's benchmark files and the training histories; writes benchmarks/rule_seconds.csv, by which a run that
+has just begun compares rules that it has not seen, and benchmarks/training_speed.csv. Rules without a benchmark keep their line.
 """
 
 import argparse
@@ -31,9 +31,11 @@ def training_speed(results, measured):
     rows = []
     for path in sorted((results / "models").glob("fold*/*_history.jsonl")):
         model, fold = path.name.removesuffix("_history.jsonl"), path.parent.name
-        # train_unet/fold1_unet_none, train_rdnn/fold1_all, train_pgan/fold1
-        names = [f"{fold}_{model}", f"{fold}_{model.removeprefix('rdnn_')}"]
-        named = measured["rule"].str.startswith("train_") & measured["name"].isin(names)
+        # pretrain_unet/fold1_unet, train_unet/fold1_unet_none, train_rdnn/fold1_all, train_pgan/fold1
+        network = model.removesuffix("_pretrained")
+        names = [f"{fold}_{network}", f"{fold}_{model.removeprefix('rdnn_')}"]
+        begins = "train_" if network == model else "pretrain_"
+        named = measured["rule"].str.startswith(begins) & measured["name"].isin(names)
         own = measured[named | ((measured["rule"] == f"train_{model}") & (measured["name"] == fold))]
         steps = json.loads(path.read_text().splitlines()[-1])["step"]
         job = own.iloc[0]

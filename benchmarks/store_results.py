@@ -28,7 +28,7 @@ SHOWN = {
 }
 INTRODUCTION = """# Results of a run
 
-Written by `benchmarks/store_results.py` from the tables of a run; nothing here is typed. The run: {command}, {date},
+Written by `benchmarks/store_results.py` from the tables of a run; nothing here is typed. The run: {command} of version {version}, {date},
 {machine}. Subjects are **simulated**: the numbers say how methods compare on them, not how they do on patients. What
 the numbers mean is said in [README](../README.md); other measurements are in [measurements.md](measurements.md).
 """
@@ -47,7 +47,8 @@ def main() -> None:
     reference.mkdir(exist_ok=True)
     date, hardware = datetime.date.fromtimestamp(record.stat().st_mtime), run["hardware"]
     machine = f"{hardware['cores']} cores ({hardware['processor']})"
-    parts = [INTRODUCTION.format(command=args.command, date=date, machine=machine)]
+    version = run["git"]["commit"][:7]
+    parts = [INTRODUCTION.format(command=args.command, version=version, date=date, machine=machine)]
     for name, (heading, sentence) in SHOWN.items():
         table = args.results / "tables" / f"{name}.md"
         if table.is_file():
