@@ -3,7 +3,8 @@
     .venv/bin/python benchmarks/collect_costs.py --results results
 
 Reads Snakemake's benchmark files and the training histories; writes benchmarks/rule_seconds.csv, by which a run that
-has just begun compares rules that it has not seen, and benchmarks/training_speed.csv. Rules without a benchmark keep their line.
+has just begun compares rules that it has not seen, and benchmarks/training_speed.csv. Rules without a benchmark keep
+their line.
 """
 
 import argparse

@@ -28,9 +28,10 @@ SHOWN = {
 }
 INTRODUCTION = """# Results of a run
 
-Written by `benchmarks/store_results.py` from the tables of a run; nothing here is typed. The run: {command} of version {version}, {date},
-{machine}. Subjects are **simulated**: the numbers say how methods compare on them, not how they do on patients. What
-the numbers mean is said in [README](../README.md); other measurements are in [measurements.md](measurements.md).
+Written by `benchmarks/store_results.py` from the tables of a run; nothing here is typed. The run: {command} of version
+{version}, {date}, {machine}. Subjects are **simulated**: the numbers say how methods compare on them, not how they do
+on patients. What the numbers mean is said in [README](../README.md); other measurements are in
+[measurements.md](measurements.md).
 """
 
 
