@@ -46,7 +46,7 @@ class RegistrationTraining(Supervised):
 
     steps: Count = Field(100, description="Training steps on real pairs.")
     pretraining: Whole = Field(
-        600,
+        800,
         description="Steps before the others, on T1w and T2w of one training subject under known random deformations "
         "(block `known`). All arms of a fold start from the network that this leaves.",
     )
