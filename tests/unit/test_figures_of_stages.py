@@ -110,7 +110,7 @@ def test_a_profile_is_of_one_line_before_and_after(root, tmp_path, subjects, dra
     assert profile.lines[1].get_xydata() == pytest.approx(own[["mm", "value"]].to_numpy(), rel=1e-5)
     # drawn in the slice: as far from the front as the row is from the back
     assert set(after.lines[0].get_ydata()) == {SHAPE[1] - 1 - row}
-    assert before.get_title() == "T1w, before: 0.5x1x1 mm"
+    assert before.get_title() == "T1w, before\n0.5x1x1 mm"
 
 
 def test_the_road_shows_what_each_stage_made(root, tmp_path, subjects, folds, drawn):
