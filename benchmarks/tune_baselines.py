@@ -136,7 +136,7 @@ def measure(
             for pair in fold["pairs"]:
                 output = folder / f"{fold['fold']}_{pair['pair']}.nii.gz"
                 register(*inputs_of(pair), output)
-                transforms[fold["fold"], pair["pair"]] = output
+                transforms[fold["fold"], 1, pair["pair"]] = output
         seconds = (time.perf_counter() - began) / len(transforms)
         structures = pd.read_csv(subjects / "dseg.tsv", sep="\t")
         data = pairs.Measured("validation", subjects, structures, task.fixed)
