@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import pandas as pd
 
 from ganreg import cli, io
-from ganreg.spatial.deform import Displacements
 from ganreg.spatial.settings import SampleDeformation
 from ganreg.split import folds
 from ganreg.synthesize.dagan_sampling import sampler
@@ -13,7 +12,7 @@ from ganreg.synthesize.pgan_data import Conditioned, inherited
 from ganreg.synthesize.samples import write_fold
 from ganreg.synthesize.settings import DaganSampling, SampleSet
 from ganreg.volumes.labels import mirror_labels
-from ganreg.volumes.velocities import read_variation
+from ganreg.volumes.velocities import read_displacements
 
 
 class Options(SampleSet):
@@ -35,8 +34,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     data, names = Conditioned(args.subjects, args.maps, options.modalities), fold["train"][: options.samples]
     mirrored = mirror_labels(pd.read_csv(args.structures, sep="\t"))
     files = [] if options.settings.published_deformation else args.velocities
-    variation, velocities = read_variation(files, fold["train"], options.deformation.components)
-    displacements = Displacements(options.deformation, variation)
+    displacements, velocities = read_displacements(options.deformation, files, fold["train"])
     draw, used = sampler(args.weights, options.settings, data, names, mirrored, displacements)
     opened = {**inherited(args.built_on), **used, **velocities}
     write_fold("dagan", fold, options, draw, opened, args.output, args.manifest, args.code)

@@ -6,14 +6,13 @@ import pandas as pd
 
 from ganreg import cli, io
 from ganreg.resume import resume_key
-from ganreg.spatial.deform import Displacements
 from ganreg.spatial.settings import SampleDeformation
 from ganreg.split import folds
 from ganreg.synthesize import sampling
 from ganreg.synthesize.pgan_data import Conditioned, inherited
 from ganreg.synthesize.samples import vector_names, write_fold, write_set
 from ganreg.synthesize.settings import PganTraining, SampleSet
-from ganreg.volumes.velocities import read_variation
+from ganreg.volumes.velocities import read_displacements
 
 
 class Options(SampleSet):
@@ -33,8 +32,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     fold = folds.select(io.read_json(args.folds), args.fold)
     data = Conditioned(args.subjects, args.maps, options.modalities)
     names, largest = fold["train"][: options.samples], int(pd.read_csv(args.structures, sep="\t")["index"].max())
-    variation, velocities = read_variation(args.velocities, fold["train"], options.deformation.components)
-    displacements = Displacements(options.deformation, variation)
+    displacements, velocities = read_displacements(options.deformation, args.velocities, fold["train"])
     draw, draw_again, used = sampling.pgan(args.weights, options.settings, data, names, largest, displacements)
     opened = {**inherited(args.built_on), **used, **velocities}
     key = resume_key(options, args.code, opened)

@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 
 from ganreg import cli, io
-from ganreg.spatial.deform import Displacements
 from ganreg.spatial.settings import SampleDeformation
 from ganreg.split import folds
 from ganreg.synthesize import sampling
 from ganreg.synthesize.pgan_data import Conditioned, inherited
 from ganreg.synthesize.samples import write_fold
 from ganreg.synthesize.settings import SampleSet
-from ganreg.volumes.velocities import read_variation
+from ganreg.volumes.velocities import read_displacements
 
 
 class Options(SampleSet):
@@ -31,8 +30,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     options = args.options
     fold = folds.select(io.read_json(args.folds), args.fold)
     data, names = Conditioned(args.subjects, args.maps, options.modalities), fold["train"][: options.samples]
-    variation, velocities = read_variation(args.velocities, fold["train"], options.deformation.components)
-    displacements = Displacements(options.deformation, variation)
+    displacements, velocities = read_displacements(options.deformation, args.velocities, fold["train"])
     draw, used = sampling.warped(data, names, displacements)
     opened = {**inherited(args.built_on), **used, **velocities}
     write_fold("warped", fold, options, draw, opened, args.output, args.manifest, args.code)

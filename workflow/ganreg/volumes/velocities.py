@@ -7,6 +7,8 @@ import numpy as np
 
 from ganreg import io
 from ganreg.errors import InputError
+from ganreg.spatial.deform import Displacements
+from ganreg.spatial.settings import SampleDeformation
 from ganreg.spatial.variation import Variation
 from ganreg.volumes import bids
 
@@ -39,3 +41,22 @@ def read_variation(
         raise InputError(f"{files[0].parents[1]}: expected a velocity of each subject, found none of {min(missing)}")
     velocities = np.stack([np.load(path) for path in chosen])
     return Variation(velocities, components), {str(path): io.sha256(path) for path in chosen}
+
+
+def read_displacements(
+    settings: SampleDeformation, files: Sequence[Path], subjects: Sequence[str]
+) -> tuple[Displacements, dict[str, str]]:
+    """What synthetic subjects are deformed by, as the settings say or as some subjects vary.
+
+    Parameters
+    ----------
+    settings : SampleDeformation
+    files, subjects : as of `read_variation`
+
+    Returns
+    -------
+    displacements : Displacements
+    opened : dict, path -> SHA-256 of the files that were read
+    """
+    variation, opened = read_variation(files, subjects, settings.components)
+    return Displacements(settings, variation), opened
